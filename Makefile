@@ -1,0 +1,28 @@
+# make race: the environment, then a board over the four cpu workloads.  make test: the environment, then the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+RACE ?= results/race
+SUBMISSIONS ?= [nadamw,adamw_linear_zero,sgd_nesterov]
+WORKLOADS ?= [lm/cpu,vit/cpu,resnet/cpu,click/cpu]
+
+.PHONY: race test lint env
+
+race: env
+	$(BIN)/finishline launch submissions=$(SUBMISSIONS) workloads=$(WORKLOADS) ruleset=self studies=1 out=$(RACE)
+	$(BIN)/finishline score $(RACE) out=$(RACE)/board
+
+test: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+env: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,1 @@
+"""Many trials: the plan, and the ledger that says what is done."""

@@ -1,0 +1,56 @@
+"""finishline: a race between training algorithms.
+
+  finishline run workload=lm/cpu submission=nadamw [hp.NAME=VALUE] [seed=1] [out=DIR]
+      one trial; exit code 0 when the target is met, 3 when not
+  finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self] [studies=1] [launcher=local]
+      a campaign; started again it does only what is missing
+  finishline score DIR [DIR...] [out=DIR] [clock=time|steps|cpu_time] [reference=A] [bootstrap=1000] [seed=0] [allow_mixed=true]
+  finishline score --algoperf LOGS targets=FILE [rules=algoperf|finishline] [out=DIR]
+      the leaderboard of some ledgers, or of AlgoPerf logs
+  finishline list
+      workloads with metric, target and budget; submissions with hyperparameters
+  finishline --help, finishline --version
+
+Options are written name=value, after the verb. Wrong input gets one line and exit code 2. Data are kept in $FINISHLINE_CACHE.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from harness import __version__
+from harness.errors import UserError, suggest
+
+PROJECT = Path(__file__).resolve().parents[1]
+VERBS = ("run", "launch", "score", "list")
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = PROJECT) -> int:
+    """Runs the command line and returns the exit code; `root` is the project with configs/, workloads/ and submissions/."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not words or words[0] in ("--help", "-h", "help") or "--help" in words:
+            print(__doc__)
+            return 0 if words else 2
+        if words[0] in ("--version", "-V"):
+            print(f"finishline {__version__}")
+            return 0
+        if words[0] not in VERBS:
+            raise UserError(f"no command '{words[0]}'{suggest(words[0], VERBS)}")
+        verb: Callable[[Sequence[str], Path], int] = import_module(f"harness.commands.{words[0]}").main
+        return verb(words[1:], root)
+    except UserError as error:
+        print(f"finishline: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("finishline: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

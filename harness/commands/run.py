@@ -1,0 +1,35 @@
+"""finishline run: one trial."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.campaign.plan import plan_submission, single_trial
+from harness.config import RunOptions, options
+from harness.data import cache_root
+from harness.display import Display
+from harness.project import Project
+from harness.trial.import_check import check_importable
+from harness.trial.referee import run_trial
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Runs a trial, prints the verdict and the trial's folder; returns 0 when the target was met, else 3."""
+    project, given = Project(root), options(Project(root).configs, "run", RunOptions, arguments)
+    workload = project.workload(given.workload)
+    submission = plan_submission(project, given.submission, given.hp)
+    spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
+    check_importable(Path(submission.path))
+    console = Console(highlight=False)
+    display = Display(console)
+    time = datetime.now().strftime("%Y%m%d-%H%M%S")
+    ledger = Path(given.out or f"results/runs/{time}-{submission.name}-{workload.id.replace('/', '-')}").absolute()
+    folder = spec.folder(ledger)
+    try:
+        record = run_trial(spec, folder, cache_root(), display)
+    finally:
+        display.close()
+    console.print(f"trial: {folder}", soft_wrap=True)
+    return 0 if record.verdict == "reached" else 3

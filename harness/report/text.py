@@ -1,0 +1,23 @@
+"""Numbers and titles as people read them, the same on every page."""
+
+import math
+
+from harness.score.board import Board, Interval
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many digits; a dash where it is unknown, `missed` where it is infinite."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:.{digits}f}" if math.isfinite(value) else "missed"
+
+
+def span(interval: Interval, digits: int = 3) -> str:
+    """An interval in brackets, empty where it is unknown."""
+    return "" if math.isnan(interval.low) else f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def title(board: Board) -> str:
+    """What the board is, in a line."""
+    mixed = " (mixed board)" if board.differences else ""
+    return f"Leaderboard: ruleset {board.ruleset}, rules {board.options.rules}, clock {board.options.clock}{mixed}"

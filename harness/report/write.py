@@ -1,0 +1,47 @@
+"""Writes a board to a folder."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.files import write_atomically
+from harness.report.markdown import markdown
+from harness.report.plot import plot_files
+from harness.report.tables import csv_files
+from harness.score.board import Board
+
+
+def write_board(board: Board, out: Path) -> None:
+    """Writes leaderboard.csv, times.csv, profiles.csv, pairwise.csv, sensitivity.csv, leaderboard.md, profiles.png and profiles.svg.
+
+    Each file is whole or absent; everything is made before the first is written.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+    """
+    out = Path(out)
+    texts = {**csv_files(board), "leaderboard.md": markdown(board)}
+    plots = plot_files(board)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_atomically(out / name, text)
+        for name, data in plots.items():
+            _write_bytes(out / name, data)
+    except OSError as error:
+        raise UserError(f"out={out}: cannot be written ({error.strerror}); give a folder that you may write to") from None
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,161 @@
+"""A leaderboard: what is printed, written and plotted, as frozen data. Made by `harness.score.scoring`."""
+
+from dataclasses import dataclass
+
+from harness.score.results import Clock, Rules, Source, WorkloadInfo
+from harness.score.times import Floats
+
+UNITS: dict[Clock, str] = {"time": "s", "steps": "steps", "cpu_time": "CPU s"}
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How to score.
+
+    `reference` is the submission that speed-ups are against (None: nadamw, else baseline, else the winner). `bootstrap` is the number of
+    replicates (0: no intervals), `seed` that of their random stream. `allow_mixed` marks a mixed board instead of refusing it.
+    """
+
+    clock: Clock = "time"
+    rules: Rules = "finishline"
+    reference: str | None = None
+    bootstrap: int = 1000
+    seed: int = 0
+    allow_mixed: bool = False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval; NaN at both ends where nothing is known (one study, or no bootstrap)."""
+
+    low: float
+    high: float
+
+
+UNKNOWN = Interval(float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """Geometric mean over workloads of (reference's median time / the submission's), on the base workloads that both reached.
+
+    Above 1 is faster. NaN where there is no such workload.
+    """
+
+    ratio: float
+    interval: Interval
+    workloads: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the board. `counted` are the base workloads that add to the score: reached, variants too, within 4 x the best."""
+
+    rank: int
+    submission: str
+    score: float
+    interval: Interval
+    reached: int
+    counted: int
+    speedup: Speedup
+    step_speedup: Speedup
+    rank_probabilities: tuple[float, ...]
+    studies: tuple[int, int]
+    trials: int
+    trials_reached: int
+    sandbox: str
+    host_memory_bytes: int
+    device_memory_bytes: int
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One submission on one workload: study times on the board's clock (infinite: missed), medians, verdicts and why it missed."""
+
+    submission: str
+    workload: str
+    study_times: tuple[float, ...]
+    median: float
+    median_s: float
+    median_steps: float
+    ratio: float
+    trials: int
+    verdicts: tuple[tuple[str, int], ...]
+    best_metric: float
+    why: str
+
+
+@dataclass(frozen=True)
+class ProfileBands:
+    """Profiles rho(tau) with pointwise 95 % bands; S submissions in the order of the board's entries, T taus."""
+
+    taus_T: Floats
+    rho_ST: Floats
+    low_ST: Floats
+    high_ST: Floats
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`first` against `second`: the geometric mean of first's time / second's over the `workloads` that both reached.
+
+    `interval` is for these workloads (run-to-run noise alone), `elsewhere` for other workloads like them (spread over workloads). `p` is
+    that of equality; `p_adjusted` allows for all pairs of the board. `verdict` says it in words.
+    """
+
+    first: str
+    second: str
+    ratio: float
+    interval: Interval
+    elsewhere: Interval
+    workloads: int
+    only_first: int
+    only_second: int
+    p: float
+    p_adjusted: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What becomes of a submission's score and rank when a workload or another submission is left out."""
+
+    kind: str
+    left_out: str
+    submission: str
+    score: float
+    score_change: float
+    rank: int
+    rank_change: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """How a submission fares under both rule sets, and why in words."""
+
+    submission: str
+    score_algoperf: float
+    score_finishline: float
+    rank_algoperf: int
+    rank_finishline: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard with all that belongs to it. Entries are in rank order, everything else follows that order or the workloads'."""
+
+    source: Source
+    ruleset: str
+    options: ScoreOptions
+    reference: str
+    workloads: tuple[WorkloadInfo, ...]
+    entries: tuple[Entry, ...]
+    cells: tuple[Cell, ...]
+    profiles: ProfileBands
+    pairs: tuple[Pair, ...]
+    shifts: tuple[Shift, ...]
+    moves: tuple[Move, ...]
+    notes: tuple[str, ...]
+    differences: tuple[str, ...]

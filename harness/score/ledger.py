@@ -1,0 +1,272 @@
+"""Ledgers: `<campaign>/<submission>/<workload>/study_<k>/trial_<i>/record.json`, as `docs/ledger.md` describes them."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.score.results import Hit, Results, Trial, WorkloadInfo
+
+SCHEMA = 1
+VERDICTS = frozenset({"reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"})
+STUDY, TRIAL = re.compile(r"study_\d+"), re.compile(r"trial_\d+")
+DEEPEST = 5  # folders between a path that is given and a study: room for one level above the campaign, and a spare one
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What every trial of a fair board shares (per workload or submission where it says so), in comparable form."""
+
+    hardware: str
+    versions: str
+    ruleset: str
+    workload: str
+    finish_line: str
+    evaluate_every: str
+    budget_s: str
+    submission: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    trial: Trial
+    info: WorkloadInfo
+    conditions: Conditions
+
+
+def read_ledgers(paths: Sequence[Path]) -> Results:
+    """Reads one or more ledgers into one set of results.
+
+    Each path is a campaign's folder, or any folder above or below one. Only `record.json` is read for each trial, and one `spec.json` a
+    workload. A trial folder without a record is unfinished and never counts as reached.
+
+    Raises:
+        UserError: nothing found, a record that is damaged or of another schema, or the same trial twice.
+    """
+    found: list[_Found] = []
+    unfinished: list[Path] = []
+    seen: dict[tuple[str, str, int, int], str] = {}
+    variants: dict[str, str] = {}
+    for path in paths:
+        before = len(found) + len(unfinished)
+        for folder in _trial_folders(str(path)):
+            item = _read_record(folder, variants)
+            if item is None:
+                unfinished.append(Path(folder))
+                continue
+            trial = item.trial
+            key = (trial.submission, trial.workload, trial.study, trial.trial)
+            if key in seen:
+                raise UserError(
+                    f"{folder}: study {key[2]}, trial {key[3]} of {key[0]} on {key[1]} is also in {seen[key]}; score one of them"
+                )
+            seen[key] = folder
+            found.append(item)
+        if len(found) + len(unfinished) == before:
+            raise UserError(f"{path}: no trial in it (study_*/trial_*/); give the folder of a campaign")
+    pending = [unrecorded for folder in unfinished if (unrecorded := _unfinished(folder)) and _key(unrecorded) not in seen]
+    if not found:
+        raise UserError(f"{paths[0]}: {len(unfinished)} trials, none finished; wait for the first record.json")
+    infos = {item.info.name: item.info for item in found}
+    trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
+    notes = list(_notes(pending, infos))
+    rulesets = sorted({item.conditions.ruleset for item in found})
+    return Results(
+        "ledger",
+        "+".join(rulesets),
+        tuple(sorted({trial.submission for trial in trials})),
+        tuple(infos[name] for name in sorted(infos)),
+        tuple(trials),
+        tuple(notes),
+        tuple(_differences([item.conditions for item in found])),
+    )
+
+
+def _key(trial: Trial) -> tuple[str, str, int, int]:
+    return trial.submission, trial.workload, trial.study, trial.trial
+
+
+def _trial_folders(root: str, depth: int = DEEPEST) -> Iterator[str]:
+    """All `study_*/trial_*` folders at or below `root`, sorted; it never looks into a trial."""
+    if TRIAL.fullmatch(os.path.basename(os.path.abspath(root))):
+        yield root
+        return
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except OSError as error:
+        raise UserError(f"{root}: cannot be read as a ledger ({error.strerror})") from None
+    in_study = STUDY.fullmatch(os.path.basename(os.path.abspath(root))) is not None
+    for name in names:
+        path = f"{root}/{name}"
+        if in_study:
+            if TRIAL.fullmatch(name):
+                yield path
+        elif depth > 0:
+            yield from _trial_folders(path, depth - 1)
+
+
+def _load(path: str) -> dict[str, Any] | None:
+    """The JSON object of a file, or None if there is no such file."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            content = json.loads(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); restore it or remove the trial's folder") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a JSON object; restore it or remove the trial's folder")
+    if content.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path}: ledger schema {content.get('schema')}, this version reads {SCHEMA}; score it with the version that wrote it"
+        )
+    return content
+
+
+def _read_record(folder: str, variants: dict[str, str]) -> _Found | None:
+    path = f"{folder}/record.json"
+    record = _load(path)
+    if record is None:
+        return None
+    try:
+        workload = str(record["workload"])
+        if workload not in variants:
+            variants[workload] = _variant_of(record, folder)
+        info = WorkloadInfo(workload, record["metric"], record["direction"], float(record["target"]), variants[workload])
+        trial = _trial(record, path)
+        conditions = _conditions(record)
+    except KeyError as error:
+        raise UserError(f"{path}: has no field {error}; restore it or remove the trial's folder") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: a field has the wrong type ({error}); restore it or remove the trial's folder") from None
+    return _Found(trial, info, conditions)
+
+
+def _trial(record: dict[str, Any], path: str) -> Trial:
+    verdict, reached = record["verdict"], record["reached"]
+    if verdict not in VERDICTS:
+        raise UserError(f"{path}: unknown verdict '{verdict}'; it is one of {', '.join(sorted(VERDICTS))}")
+    hit = None
+    if verdict == "reached":
+        if reached is None:
+            raise UserError(f"{path}: the verdict is reached but no row is given; restore it or remove the trial's folder")
+        hit = Hit(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), float(reached["cpu_time_s"]))
+        if not (hit.time_s >= 0 and hit.steps >= 0 and (hit.cpu_time_s >= 0 or hit.cpu_time_s != hit.cpu_time_s)):
+            raise UserError(f"{path}: a negative or missing time at the target; restore it or remove the trial's folder")
+    best, last = record["best_metric"], record["last"]
+    return Trial(
+        str(record["submission"]),
+        str(record["workload"]),
+        int(record["study"]),
+        int(record["trial"]),
+        verdict,
+        str(record["reason"] or ""),
+        hit,
+        NAN if best is None else float(best),
+        float(record["time_s"]),
+        float(record["steps"]),
+        last is not None,
+        0 if last is None else int(last["evaluation"]) + 1,
+        int(record["host_memory_bytes"] or 0),
+        int(record["device_memory_bytes"] or 0),
+        str(record["sandbox"]),
+    )
+
+
+def _variant_of(record: dict[str, Any], folder: str) -> str:
+    """The base workload, from the record or else from the trial's spec; empty for a base workload."""
+    if "variant_of" in record:
+        return str(record["variant_of"] or "")
+    spec = _load(f"{folder}/spec.json")
+    block = spec.get("workload") if spec else None
+    return str(block.get("variant_of") or "") if isinstance(block, dict) else ""
+
+
+def _conditions(record: dict[str, Any]) -> Conditions:
+    versions = record["versions"]
+    line = f"{record['metric']} {record['direction']} {record['target']:g}, version {record['workload_version']}"
+    return Conditions(
+        str(record["hardware"]),
+        ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
+        str(record["ruleset"]),
+        str(record["workload"]),
+        line,
+        f"{record['evaluate_every']} examples",
+        f"{record['budget_s']:g} s",
+        str(record["submission"]),
+        str(record["source_hash"])[:12],
+    )
+
+
+def _differences(conditions: list[Conditions]) -> Iterator[str]:
+    """One line for each thing that trials of one board must share and do not."""
+    for name, of, field in (
+        ("hardware", "", "hardware"),
+        ("versions", "", "versions"),
+        ("ruleset", "", "ruleset"),
+        ("finish line of ", "workload", "finish_line"),
+        ("evaluation period of ", "workload", "evaluate_every"),
+        ("budget of ", "workload", "budget_s"),
+        ("source of ", "submission", "source"),
+    ):
+        values: dict[str, dict[str, int]] = {}
+        for item in conditions:
+            counts = values.setdefault(getattr(item, of) if of else "", {})
+            value = getattr(item, field)
+            counts[value] = counts.get(value, 0) + 1
+        for owner, counts in sorted(values.items()):
+            if len(counts) > 1:
+                yield f"{name}{owner}: " + " | ".join(f"{value} ({count} trials)" for value, count in sorted(counts.items()))
+
+
+def _unfinished(folder: Path) -> Trial | None:
+    """A trial that has no record yet, named by its spec, or None where there is none to name it."""
+    spec = _load(f"{folder}/spec.json")
+    if spec is None:
+        return None
+    block = spec.get("workload")
+    if not isinstance(block, dict):
+        return None
+    workload = f"{block.get('name')}/{block.get('tier')}"
+    try:
+        return Trial(
+            str(spec["submission"]),
+            workload,
+            int(spec["study"]),
+            int(spec["trial"]),
+            "unfinished",
+            "no record yet",
+            None,
+            NAN,
+            NAN,
+            NAN,
+            False,
+            0,
+            0,
+            0,
+            str(spec.get("sandbox", "")),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{folder}/spec.json: damaged; remove the trial's folder") from None
+
+
+def _notes(pending: list[Trial], infos: dict[str, WorkloadInfo]) -> Iterator[str]:
+    if pending:
+        where = sorted({f"{trial.submission} on {trial.workload}" for trial in pending})
+        yield f"{len(pending)} trials are unfinished and count as missed: {', '.join(where)}"
+    for name in sorted({trial.workload for trial in pending} - set(infos)):
+        yield f"{name} is left out: no trial on it has finished"
+    for info in infos.values():
+        if info.variant_of and info.variant_of not in infos:
+            yield f"{info.name} counts for nothing: its base workload {info.variant_of} is not on this board"

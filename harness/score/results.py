@@ -1,0 +1,79 @@
+"""What was run, as the scorer sees it: trials on workloads, from a ledger or from foreign logs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Clock = Literal["time", "steps", "cpu_time"]
+Rules = Literal["finishline", "algoperf"]
+Source = Literal["ledger", "algoperf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The first evaluation at or beyond the target: its index in the trial, and the three clocks (seconds, updates, CPU seconds).
+
+    A clock that was not recorded is NaN.
+    """
+
+    evaluation: int
+    time_s: float
+    steps: float
+    cpu_time_s: float
+
+    def on(self, clock: Clock) -> float:
+        """The reading of one clock."""
+        return self.time_s if clock == "time" else self.steps if clock == "steps" else self.cpu_time_s
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One training run. `verdict` is a ledger verdict, or `unfinished` (a folder without a record); only a `reached` trial has a `hit`.
+
+    `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
+    `evaluations` counts its rows. `logged` is
+    false for a trial that left no log at all (the reference scorer does not see such a trial).
+    """
+
+    submission: str
+    workload: str
+    study: int
+    trial: int
+    verdict: str
+    reason: str
+    hit: Hit | None
+    best_metric: float
+    time_s: float
+    steps: float
+    logged: bool
+    evaluations: int
+    host_memory_bytes: int
+    device_memory_bytes: int
+    sandbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadInfo:
+    """A finish line. `variant_of` names the base workload of a held-out variant and is empty for a base workload."""
+
+    name: str
+    metric: str
+    direction: str
+    target: float
+    variant_of: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a board is made from.
+
+    `submissions` and `workloads` are sorted by name (AlgoPerf: base workloads are those of the targets file, run or not). `notes` are
+    lines about what was found and left out; `differences` say what trials of one board must share and do not.
+    """
+
+    source: Source
+    ruleset: str
+    submissions: tuple[str, ...]
+    workloads: tuple[WorkloadInfo, ...]
+    trials: tuple[Trial, ...]
+    notes: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()

@@ -1,0 +1,19 @@
+"""One seed per trial, separate random streams drawn from it.
+
+The streams are `model` (initial weights), `data` (order and augmentation), `dropout` (torch's global generator while training) and
+`submission` (`self.generator`), so that two submissions with the same seed start from the same weights and see the same data in the same
+order (a paired comparison), whatever either of them draws.
+"""
+
+import hashlib
+
+
+def stream_seed(seed: int, stream: str) -> int:
+    """Returns the 63-bit seed of a named stream of a trial."""
+    return derive(str(seed), stream)
+
+
+def derive(*parts: str) -> int:
+    """Returns a 63-bit integer that depends on all `parts` and on nothing else."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,64 @@
+"""The training data as a submission sees them: an endless stream of batches in an order that the trial's seed fixes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.seeds import derive
+from harness.workload import Batch, Workload
+
+
+class Stream:
+    """Training samples, shuffled anew each epoch; a batch that spans two epochs is full.
+
+    The order of epoch e depends on (seed, e) alone and the augmentation on the stream's own generator, so that two submissions
+    with one seed see the same data, and a position is all that a checkpoint needs.
+    """
+
+    def __init__(self, workload: Workload, data: Any, batch_size: int, seed: int, device: torch.device) -> None:
+        self.num_samples = len(data)
+        self.batch_size = batch_size
+        self.examples = 0
+        self._workload, self._data, self._seed, self._device = workload, data, seed, device
+        self._augmentation = torch.Generator().manual_seed(derive(str(seed), "augmentation"))
+        self._position = 0
+        self._order = (0, self._permutation(0))
+
+    def next(self, batch_size: int | None = None) -> Batch:
+        """Returns the next batch of the random order, of the submission's batch size unless told otherwise."""
+        return self.take(self.next_ids(batch_size or self.batch_size))
+
+    def next_ids(self, count: int) -> Tensor:
+        """Returns the next `count` sample ids of the random order, shape (count,), without taking the samples."""
+        parts = []
+        while count > 0:
+            epoch, start = divmod(self._position, self.num_samples)
+            part = self._epoch(epoch)[start : start + count]
+            self._position += len(part)
+            count -= len(part)
+            parts.append(part)
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def take(self, ids_B: Tensor) -> Batch:
+        """Returns these samples, augmented; they count as taken from the stream."""
+        self.examples += len(ids_B)
+        return self._workload.batch(self._data, ids_B, self._augmentation).to(self._device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the position and the state of the augmentation's generator."""
+        return {"examples": self.examples, "position": self._position, "augmentation": self._augmentation.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes to a position that `state_dict` returned."""
+        self.examples, self._position = state["examples"], state["position"]
+        self._augmentation.set_state(state["augmentation"])
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if self._order[0] != epoch:
+            self._order = (epoch, self._permutation(epoch))
+        return self._order[1]
+
+    def _permutation(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive(str(self._seed), "epoch", str(epoch)))
+        return torch.randperm(self.num_samples, generator=generator)

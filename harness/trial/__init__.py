@@ -1,0 +1,1 @@
+"""One trial: a referee with the clock, and a runner with the submission."""

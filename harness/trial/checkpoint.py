@@ -1,0 +1,153 @@
+"""Checkpoints: the runner writes a state aside, the referee takes it over whole and adds the clock.
+
+    checkpoint/step_<n>/   weights.safetensors  state.pt     from the runner; to the referee opaque but for the weights
+                           position.json                     from the referee, written last: sha256 of the others, seconds so far
+
+The last two are kept; a damaged one is passed over for the one before.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from harness.files import sync_folder, write_atomically
+from harness.trial.clock import Reading
+
+WEIGHTS, STATE, POSITION = "weights.safetensors", "state.pt", "position.json"
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a trial stood when its checkpoint was written, as the referee knows it."""
+
+    step: int
+    examples: int
+    reading: Reading
+    host_memory_bytes: int
+    device_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint on disk."""
+
+    folder: Path
+    position: Position
+
+
+class CheckpointStore:
+    """The checkpoints of one trial, on the referee's side."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def accept(self, pending: Path, position: Position) -> Checkpoint:
+        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable. Older ones but the last two go."""
+        files = {name: _sync_and_hash(pending / name) for name in (WEIGHTS, STATE)}
+        write_atomically(pending / POSITION, json.dumps({"sha256": files, **asdict(position)}))
+        self._folder.mkdir(exist_ok=True)
+        folder = self._folder / f"step_{position.step:08d}"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(pending, folder)
+        sync_folder(self._folder)
+        for old in self._newest_first()[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+        return Checkpoint(folder, position)
+
+    def latest(self) -> Checkpoint | None:
+        """Returns the newest whole checkpoint, or None."""
+        for folder in self._newest_first():
+            try:
+                values = json.loads((folder / POSITION).read_text())
+                if all(_sha256(folder / name) == digest for name, digest in values.pop("sha256").items()):
+                    return Checkpoint(folder, Position(**{**values, "reading": Reading(**values["reading"])}))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return None
+
+    def clear(self) -> None:
+        """Removes all of them."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self._folder.glob("step_*"), reverse=True)
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Writes parameters and buffers of a model as safetensors, each tensor contiguous and on its own."""
+    save_file(
+        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}, path
+    )
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Copies saved weights into a model of the same layout; strides stay those of the model.
+
+    Raises:
+        ValueError: names, shapes or types differ, in the words of a rejection.
+    """
+    given, expected = load_file(path), model.state_dict()
+    if given.keys() != expected.keys():
+        raise ValueError(f"the model's tensors changed: {', '.join(sorted(given.keys() ^ expected.keys())[:3])} added or missing")
+    for name, tensor in expected.items():
+        if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype:
+            was, now = f"{tuple(tensor.shape)} {tensor.dtype}", f"{tuple(given[name].shape)} {given[name].dtype}"
+            raise ValueError(f"the model's tensor {name} changed from {was} to {now}")
+    with torch.no_grad():
+        for name, tensor in expected.items():
+            tensor.copy_(given[name])
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Writes the runner's state: numbers, strings, tensors and containers of them."""
+    torch.save(state, path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Reads what `save_state` wrote; nothing in the file is executed."""
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """Returns the state of every global random generator: Python's, numpy's, torch's, each device's."""
+    name, keys, position, has_gauss, gauss = np.random.get_state()
+    cuda: list[Tensor] = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss),
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Puts back what `random_state` returned."""
+    random.setstate(state["python"])
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def _sync_and_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

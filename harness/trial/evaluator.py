@@ -1,0 +1,32 @@
+"""The referee's own model and held-out data."""
+
+from pathlib import Path
+
+import torch
+
+from harness.trial.checkpoint import load_weights
+from harness.workload import Evaluation, Workload
+
+
+class Evaluator:
+    """Evaluates weights from a file with pristine code."""
+
+    def __init__(self, workload: Workload, data: Path) -> None:
+        self._workload, self._data = workload, data
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = workload.build_model().to(self._device).eval()
+        self._valid = workload.load(data, "valid")
+
+    def load(self, weights: Path) -> None:
+        """Takes the weights to evaluate; raises ValueError when they are not of the workload's model."""
+        load_weights(self._model, weights)
+
+    def valid(self) -> Evaluation:
+        """Evaluates on the validation split."""
+        with torch.no_grad():
+            return self._workload.evaluate(self._model, self._valid)
+
+    def test(self) -> Evaluation:
+        """Evaluates on the test split, which is read only now."""
+        with torch.no_grad():
+            return self._workload.evaluate(self._model, self._workload.load(self._data, "test"))

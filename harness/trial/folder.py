@@ -1,0 +1,120 @@
+"""A trial's folder in the ledger: opened for a first run or a resume, closed with a record."""
+
+import hashlib
+import json
+import shutil
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.files import write_atomically
+from harness.hardware import Machine
+from harness.trial.checkpoint import CheckpointStore
+from harness.trial.record import Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
+from harness.trial.spec import TrialSpec, read_spec
+
+IGNORED = ("__pycache__", ".*")
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The beginning of a segment, as segments.json keeps it."""
+
+    host: str
+    started_at: str
+    first_evaluation: int
+    from_time_s: float
+
+
+class TrialFolder:
+    """The files of one trial, as docs/ledger.md describes them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.scratch = path / "scratch"
+        self.source = path / "source"
+        self.log = path / "log.txt"
+        self.checkpoints = CheckpointStore(path / "checkpoint")
+
+    def open(self, spec: TrialSpec, machine: Machine) -> None:
+        """Makes the folder, or takes an unfinished one up again.
+
+        Raises:
+            UserError: it cannot be written, it holds another trial, or the submission is not the one that the spec names.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if (self.path / "spec.json").exists():
+                self._must_be(spec)
+            else:
+                shutil.rmtree(self.source, ignore_errors=True)
+                shutil.copytree(spec.submission_path, self.source, ignore=shutil.ignore_patterns(*IGNORED))
+                if hash_folder(self.source) != spec.source_hash:
+                    raise UserError(f"{spec.submission_path} changed while the trial was being set up: start it again")
+                write_atomically(self.path / "environment.json", json.dumps(machine.to_json(), indent=1) + "\n")
+                write_atomically(self.path / "spec.json", json.dumps(spec.to_json(), indent=1) + "\n")
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch.mkdir()
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}): choose another out=") from None
+
+    def append(self, row: Row) -> None:
+        """Adds an evaluation."""
+        append_row(self.path / "evals.csv", row)
+
+    def begin_segment(self, from_step: int, from_time_s: float) -> list[Row]:
+        """Notes that this process takes the trial on from here; drops the rows that are about to be made again and returns the others."""
+        rows = [row for row in read_rows(self.path / "evals.csv") if row.step < from_step]
+        rewrite_rows(self.path / "evals.csv", rows)
+        start = _Start(socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"), len(rows), from_time_s)
+        starts = [*(s for s in self._starts() if s.from_time_s <= from_time_s), start]
+        write_atomically(self.path / "segments.json", json.dumps([asdict(s) for s in starts], indent=1) + "\n")
+        return rows
+
+    def segments(self, time_s: float) -> tuple[Segment, ...]:
+        """Returns who put how many of the `time_s` seconds on the clock."""
+        starts = self._starts()
+        ends = [*(s.from_time_s for s in starts[1:]), time_s][: len(starts)]
+        return tuple(Segment(s.host, s.started_at, s.first_evaluation, end - s.from_time_s) for s, end in zip(starts, ends, strict=True))
+
+    def keep_weights(self, weights: Path) -> str:
+        """Keeps the weights that met the target; returns their sha256."""
+        target = self.path / "target.safetensors"
+        aside = target.with_suffix(".part")
+        shutil.copyfile(weights, aside)
+        aside.rename(target)
+        with target.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def close(self, record: Record) -> None:
+        """Writes the record and removes what only an unfinished trial needs."""
+        write_record(self.path, record)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.checkpoints.clear()
+        (self.path / "segments.json").unlink(missing_ok=True)
+
+    def _starts(self) -> list[_Start]:
+        try:
+            return [_Start(**values) for values in json.loads((self.path / "segments.json").read_text())]
+        except FileNotFoundError:
+            return []
+
+    def _must_be(self, spec: TrialSpec) -> None:
+        there = read_spec(self.path / "spec.json")
+        ours, theirs = spec.to_json(), there.to_json()
+        different = sorted(name for name in ours if json.dumps(ours[name]) != json.dumps(theirs[name]) and not name.endswith("_path"))
+        if different:
+            raise UserError(f"{self.path} holds another trial (it differs in {', '.join(different)}): choose another out=")
+
+
+def hash_folder(folder: Path) -> str:
+    """Returns one sha256 over the names and contents of a submission's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in name.parts):
+            digest.update(f"{name.as_posix()}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,171 @@
+"""What came out: rows of evaluations as they happen, and the record at the end. Field by field as in docs/ledger.md."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.files import write_atomically
+from harness.trial.spec import SCHEMA, TrialSpec
+
+Verdict = Literal["reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluation: where training stood, what came out, and the clock's reading. Seconds and bytes are totals so far."""
+
+    evaluation: int
+    step: int
+    examples: int
+    time_s: float
+    cpu_time_s: float
+    valid_metric: float
+    valid_loss: float
+    test_metric: float | None
+    startup_s: float
+    checkpoint_s: float
+    evaluation_s: float
+    frozen_cpu_s: float
+    wall_s: float
+    host_memory_bytes: int
+    device_memory_bytes: int
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+_COUNTS = {"evaluation", "step", "examples", "host_memory_bytes", "device_memory_bytes"}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One process that ran (a part of) the trial; `time_s` is what it put on the clock and what was kept."""
+
+    host: str
+    started_at: str
+    first_evaluation: int
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """The result of a trial."""
+
+    campaign: str | None
+    submission: str
+    source_hash: str
+    workload: str
+    workload_version: int
+    metric: str
+    direction: str
+    target: float
+    ruleset: str
+    budget_s: float
+    evaluate_every: int
+    study: int
+    trial: int
+    seed: int
+    hp: Mapping[str, Any]
+    verdict: Verdict
+    reason: str
+    reached: Row | None
+    last: Row | None
+    best_metric: float | None
+    time_s: float
+    cpu_time_s: float
+    steps: int
+    wall_s: float
+    startup_s: float
+    evaluation_s: float
+    checkpoint_s: float
+    frozen_cpu_s: float
+    host_memory_bytes: int
+    device_memory_bytes: int
+    segments: tuple[Segment, ...]
+    sandbox: str
+    hardware: str
+    versions: Mapping[str, str]
+    weights_sha256: str | None
+
+    @staticmethod
+    def of(spec: TrialSpec, **results: Any) -> "Record":
+        """Returns a record with the spec's fields and these results."""
+        workload = spec.workload
+        return Record(
+            **{name: getattr(spec, name) for name in _FROM_SPEC},
+            workload=workload.id,
+            workload_version=workload.version,
+            metric=workload.metric,
+            direction=workload.direction,
+            target=workload.target,
+            **results,
+        )
+
+
+_FROM_SPEC = ("campaign", "submission", "source_hash", "ruleset", "budget_s", "evaluate_every", "study", "trial", "seed", "hp")
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Writes record.json, whole or not at all. Numbers that are not finite become null."""
+    write_atomically(folder / "record.json", json.dumps({"schema": SCHEMA, **_finite(asdict(record))}, indent=1) + "\n")
+
+
+def read_record(folder: Path) -> Record | None:
+    """Returns the record of a trial's folder, or None when the trial has not ended."""
+    try:
+        values = json.loads((folder / "record.json").read_text())
+    except FileNotFoundError:
+        return None
+    values.pop("schema")
+    for name in ("reached", "last"):
+        values[name] = Row(**values[name]) if values[name] else None
+    values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
+    return Record(**values)
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Appends an evaluation to evals.csv (with the header when it is new) and syncs it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if not path.exists():
+        writer.writerow(COLUMNS)
+    writer.writerow("" if value is None else repr(value) for value in asdict(row).values())
+    with path.open("a") as file:
+        file.write(text.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Returns the rows of an evals.csv; a last line that a kill cut short is left out."""
+    try:
+        lines = path.read_text().split("\n")[1:-1]
+    except FileNotFoundError:
+        return []
+    return [_row(line.split(",")) for line in lines]
+
+
+def rewrite_rows(path: Path, rows: list[Row]) -> None:
+    """Replaces evals.csv, atomically, with these rows."""
+    lines = [",".join(COLUMNS)] + [",".join("" if v is None else repr(v) for v in asdict(row).values()) for row in rows]
+    write_atomically(path, "\n".join(lines) + "\n")
+
+
+def _row(cells: list[str]) -> Row:
+    def value(name: str, cell: str) -> Any:
+        if not cell:
+            return None
+        return int(cell) if name in _COUNTS else float(cell)
+
+    return Row(**{name: value(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)})
+
+
+def _finite(value: Any) -> Any:
+    if (isinstance(value, float) and value in (float("inf"), float("-inf"))) or value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,280 @@
+"""The referee: the process that holds the clock, the held-out data and the record, and starts the runner.
+
+`_course` is a trial from its start to its verdict, `_evaluation` what happens each time that an evaluation falls due.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn, Protocol, TypeVar
+
+from harness.data import prepare
+from harness.hardware import this_machine, versions
+from harness.plugins import load_workload
+from harness.trial.checkpoint import WEIGHTS, Checkpoint, Position
+from harness.trial.clock import Clock
+from harness.trial.evaluator import Evaluator
+from harness.trial.folder import TrialFolder
+from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
+from harness.trial.processes import adopt_orphans
+from harness.trial.record import Record, Row, Verdict, read_record
+from harness.trial.runner_process import PENDING, SWAPPED, RunnerProcess
+from harness.trial.spec import TrialSpec
+from harness.workload import Evaluation
+
+TICK_S = 0.5
+M = TypeVar("M", bound=Message)
+
+
+class Watcher(Protocol):
+    """Is told how a trial goes, for a display; nothing depends on it."""
+
+    def started(self, spec: TrialSpec) -> None:
+        """The trial begins, or goes on."""
+
+    def progress(self, step: int, time_s: float) -> None:
+        """So many steps, so many seconds on the clock; twice a second."""
+
+    def evaluated(self, row: Row) -> None:
+        """An evaluation was made."""
+
+    def ended(self, record: Record, folder: Path) -> None:
+        """The verdict."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the referee waits for a runner off the clock, in seconds."""
+
+    startup_s: float = 900.0
+    write_s: float = 600.0
+    answer_s: float = 10.0
+
+
+class Ended(Exception):
+    """The trial is over."""
+
+    def __init__(self, verdict: Verdict, reason: str) -> None:
+        super().__init__(reason)
+        self.verdict: Verdict = verdict
+        self.reason = reason
+
+
+def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patience: Patience | None = None) -> Record:
+    """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
+
+    A trial that has a record is not run again. On Ctrl-C the runner dies and the trial can be taken up later.
+
+    Raises:
+        UserError: the folder or the data cache cannot be written, or the folder holds another trial.
+    """
+    record = read_record(path)
+    if record is None:
+        record = Referee(spec, TrialFolder(path), cache, watcher, patience or Patience()).run()
+    watcher.ended(record, path)
+    return record
+
+
+class Referee:
+    """One trial being run."""
+
+    def __init__(self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience) -> None:
+        self.spec, self.folder, self.cache, self.watcher, self.patience = spec, folder, cache, watcher, patience
+        self.rows: list[Row] = []
+        self.weights_sha256: str | None = None
+        self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
+
+    def run(self) -> Record:
+        """Runs the trial to its verdict; writes and returns the record."""
+        adopt_orphans()
+        machine = this_machine()
+        workload = load_workload(Path(self.spec.workload_path), self.spec.workload)
+        data = prepare(workload, self.cache)
+        self.folder.open(self.spec, machine)
+        checkpoint = self.folder.checkpoints.latest()
+        self.watcher.started(self.spec)
+        with RunnerProcess(self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
+            self.clock = Clock(self.runner.tree.cpu_s)
+            resume_from = str(checkpoint.folder) if checkpoint else None
+            try:
+                self._send(Task(self.spec.to_json(), str(self.folder.source), str(data), str(self.folder.scratch), resume_from))
+                self.evaluator = Evaluator(workload, data)
+                self._course(checkpoint)
+            except Ended as ended:
+                self.clock.stop("evaluation")
+                verdict, reason = ended.verdict, ended.reason
+        record = self._record(verdict, reason, machine.fingerprint)
+        self.folder.close(record)
+        return record
+
+    def _course(self, checkpoint: Checkpoint | None) -> NoReturn:
+        """Runs the trial until something raises Ended."""
+        ready = self._wait(Ready, self.patience.startup_s)
+        if checkpoint is None:
+            self.rows = self.folder.begin_segment(0, 0.0)
+            self._resume(None)
+        else:
+            self._go_back_to(checkpoint.position)
+            self._evaluation(checkpoint.folder / WEIGHTS, ready.swaps)
+        while True:
+            paused = self._wait_on_clock(Paused)
+            self.step, self.examples = paused.step, paused.examples
+            self.device_memory_bytes = max(self.device_memory_bytes, paused.device_memory_bytes)
+            self._wait(Written, self.patience.write_s)
+            self._freeze()
+            position = Position(self.step, self.examples, self.clock.read(), self.host_memory_bytes, self.device_memory_bytes)
+            saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position)
+            self._evaluation(saved.folder / WEIGHTS, ready.swaps, last=paused.done)
+
+    def _go_back_to(self, position: Position) -> None:
+        self.step, self.examples = position.step, position.examples
+        self.host_memory_bytes, self.device_memory_bytes = position.host_memory_bytes, position.device_memory_bytes
+        self.clock.go_back_to(position.reading)
+        self.rows = self.folder.begin_segment(position.step, position.reading.time_s)
+
+    def _evaluation(self, weights: Path, swaps: bool, last: bool = False) -> None:
+        """Evaluates the weights of a checkpoint, or those that the submission swaps in, and lets training go on.
+
+        Raises:
+            Ended: the target is met, training has diverged, or this was the `last` one.
+        """
+        if swaps:
+            self._resume(None)
+            self._wait_on_clock(Swapped)
+            self._wait(Written, self.patience.write_s)
+            self._freeze()
+            weights = self.folder.scratch / SWAPPED
+        self.clock.stop("evaluation")
+        evaluation, test_metric = self._evaluate(weights)
+        row = Row(
+            evaluation=len(self.rows),
+            step=self.step,
+            examples=self.examples,
+            valid_metric=evaluation.metric,
+            valid_loss=evaluation.loss,
+            test_metric=test_metric,
+            host_memory_bytes=self.host_memory_bytes,
+            device_memory_bytes=self.device_memory_bytes,
+            **asdict(self.clock.read()),
+        )
+        self.rows.append(row)
+        self.folder.append(row)
+        self.watcher.evaluated(row)
+        if test_metric is not None:
+            raise Ended("reached", f"{self.spec.workload.metric} {row.valid_metric:.4g} after {self.step} steps and {row.time_s:.1f} s")
+        if len(self.rows) > 1 and not any(math.isfinite(r.valid_metric) and math.isfinite(r.valid_loss) for r in self.rows[-2:]):
+            raise Ended("diverged", f"loss or metric was not finite in the evaluations at steps {self.rows[-2].step} and {self.step}")
+        if last:
+            raise Ended("missed", f"the submission was done after {self.step} steps; {self._best_in_words()}")
+        self._resume(evaluation)
+
+    def _evaluate(self, weights: Path) -> tuple[Evaluation, float | None]:
+        """Returns the validation result, and the test metric if the target is met, in which case the weights are kept."""
+        try:
+            self.evaluator.load(weights)
+        except Exception as error:
+            raise Ended("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
+        try:
+            evaluation = self.evaluator.valid()
+            test_metric = self.evaluator.test().metric if self.spec.workload.met(evaluation.metric) else None
+        except Exception as error:
+            raise Ended("crashed", f"the evaluation itself failed, not the submission: {type(error).__name__}: {error}") from error
+        if test_metric is not None:
+            self.weights_sha256 = self.folder.keep_weights(weights)
+        return evaluation, test_metric
+
+    def _resume(self, evaluation: Evaluation | None) -> None:
+        """Thaws the runner and starts the clock."""
+        self.runner.tree.thaw()
+        self.clock.run()
+        self._send(Resume(self.clock.time_s, evaluation))
+
+    def _freeze(self) -> None:
+        self.runner.tree.freeze()
+        self.host_memory_bytes = max(self.host_memory_bytes, self.runner.tree.peak_memory_bytes())
+
+    def _wait_on_clock(self, kind: type[M]) -> M:
+        """Waits with the clock running and stops it when the message is there; ends the trial at the budget."""
+        budget_s = self.spec.budget_s
+        while (left_s := budget_s - self.clock.time_s) > 0:
+            message = self._receive(min(left_s, TICK_S))
+            if message is not None:
+                self.clock.stop("checkpoint")
+                if self.clock.time_s > budget_s:
+                    break
+                return self._of_kind(message, kind)
+            self.watcher.progress(self.runner.steps(), self.clock.time_s)
+        self.clock.stop("evaluation")
+        self.step = max(self.step, self.runner.steps())
+        used_up = f"the budget of {budget_s:g} s was used up after {self.step} steps"
+        self._send(Stop())
+        if self.runner.wait_for_end(self.patience.answer_s):
+            raise Ended("missed", f"{used_up}; {self._best_in_words()}")
+        raise Ended("timed_out", f"{used_up}, and the runner did not answer within {self.patience.answer_s:g} s of it")
+
+    def _wait(self, kind: type[M], limit_s: float) -> M:
+        """Waits off the clock."""
+        deadline = time.monotonic() + limit_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            message = self._receive(min(left_s, TICK_S))
+            if message is not None:
+                return self._of_kind(message, kind)
+        raise Ended("timed_out", f"the runner did not say {kind.__name__} within {limit_s:g} s")
+
+    def _receive(self, timeout_s: float) -> Message | None:
+        try:
+            message = self.runner.channel.receive(timeout_s)
+        except EOFError:
+            self._runner_ended()
+        except ProtocolError as error:
+            raise Ended("rejected", f"the runner broke the protocol: {error}") from None
+        if message is None and self.runner.ended():
+            self._runner_ended()
+        return message
+
+    def _of_kind(self, message: Message, kind: type[M]) -> M:
+        if isinstance(message, Failed):
+            raise Ended(message.verdict, message.reason)
+        if not isinstance(message, kind):
+            raise Ended("rejected", f"the runner said {type(message).__name__} where only {kind.__name__} may come")
+        return message
+
+    def _runner_ended(self) -> NoReturn:
+        out_of_memory, how = self.runner.how_it_ended()
+        raise Ended("out_of_memory" if out_of_memory else "crashed", how)
+
+    def _send(self, message: Message) -> None:
+        try:
+            self.runner.channel.send(message)
+        except OSError:
+            self._runner_ended()
+
+    def _best(self) -> float | None:
+        metrics = [row.valid_metric for row in self.rows if math.isfinite(row.valid_metric)]
+        pick = min if self.spec.workload.direction == "minimize" else max
+        return pick(metrics) if metrics else None
+
+    def _best_in_words(self) -> str:
+        best, workload = self._best(), self.spec.workload
+        return "no evaluation was made" if best is None else f"best {workload.metric} {best:.4g}, target {workload.target:g}"
+
+    def _record(self, verdict: Verdict, reason: str, hardware: str) -> Record:
+        reading = self.clock.read()
+        return Record.of(
+            self.spec,
+            verdict=verdict,
+            reason=" ".join(reason.split()),
+            reached=self.rows[-1] if verdict == "reached" else None,
+            last=self.rows[-1] if self.rows else None,
+            best_metric=self._best(),
+            steps=self.step,
+            host_memory_bytes=self.host_memory_bytes,
+            device_memory_bytes=self.device_memory_bytes,
+            segments=self.folder.segments(reading.time_s),
+            sandbox="none",
+            hardware=hardware,
+            versions=versions(),
+            weights_sha256=self.weights_sha256,
+            **asdict(reading),
+        )

@@ -1,0 +1,232 @@
+"""The runner: the process in which the submission trains. Started by the referee, to whom it hands weights and never a time.
+
+Read from `main` downwards: build everything, say Ready, then train, and stop at every evaluation that falls due.
+"""
+
+import copy
+import gc
+import mmap
+import os
+import random
+import socket
+import struct
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness.plugins import load_submission, load_workload
+from harness.seeds import stream_seed
+from harness.stream import Stream
+from harness.submission import Setting, StateError, Submission, WorkloadFacts, overrides
+from harness.trial.checkpoint import STATE, WEIGHTS, load_state, load_weights, random_state, save_state, save_weights, set_random_state
+from harness.trial.messages import Channel, Failed, Message, Paused, Ready, Resume, Stop, Swapped, Task, Written
+from harness.trial.processes import die_with_parent
+from harness.trial.runner_process import PENDING, PROGRESS, SWAPPED
+from harness.trial.spec import TrialSpec
+from harness.workload import Workload
+
+
+class Stopped(Exception):
+    """The referee said Stop."""
+
+
+class Runner:
+    """The training loop of one trial."""
+
+    def __init__(self, channel: Channel, task: Task) -> None:
+        self.channel = channel
+        self.spec = TrialSpec.from_json(task.spec)
+        self.scratch = Path(task.scratch)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.step = 0
+        self.started = (0.0, time.monotonic())
+        self.progress = _shared_counter(self.scratch / PROGRESS)
+        self.build(Path(task.source), Path(task.data))
+        if task.checkpoint is not None:
+            self.restore(Path(task.checkpoint))
+        self.resumed = task.checkpoint is not None
+
+    def build(self, source: Path, data: Path) -> None:
+        """Makes data, model, stream and submission. Off the clock."""
+        spec = self.spec
+        self.workload = load_workload(Path(spec.workload_path), spec.workload)
+        submission_class = load_submission(source)
+        seed_everything(stream_seed(spec.seed, "model"))
+        self.model = self.workload.build_model().to(self.device).train()
+        training_data = self.workload.load(data, "train")
+        facts = WorkloadFacts(**{name: getattr(spec.workload, name) for name in WorkloadFacts.__dataclass_fields__})
+        setting = Setting(
+            model=self.model,
+            hp=SimpleNamespace(**spec.hp),
+            workload=facts,
+            roles=MappingProxyType(self.workload.roles(self.model)),
+            losses=lambda batch: self.workload.losses(self.model, batch),
+            generator=torch.Generator().manual_seed(stream_seed(spec.seed, "submission")),
+            device=self.device,
+            clock=lambda: self.started[0] + time.monotonic() - self.started[1],
+        )
+        self.submission: Submission = submission_class(setting)
+        batch_size = self.submission.batch_size(facts)
+        if type(batch_size) is not int or batch_size < 1:
+            raise ValueError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
+        self.stream = Stream(self.workload, training_data, batch_size, stream_seed(spec.seed, "data"), self.device)
+        self.swaps = overrides(self.submission, "eval_weights")
+        warm_up(self.workload, self.model, training_data, batch_size, self.device)
+        seed_everything(stream_seed(spec.seed, "dropout"))
+        gc.collect()
+
+    def restore(self, checkpoint: Path) -> None:
+        """Goes back to a checkpoint. Off the clock: this time was charged before."""
+        self.submission.setup()
+        load_weights(self.model, checkpoint / WEIGHTS)
+        state = load_state(checkpoint / STATE)
+        self.submission.load_state_dict(state["submission"])
+        self.submission.generator.set_state(state["generator"])
+        self.stream.load_state_dict(state["stream"])
+        self.step = state["step"]
+        set_random_state(state["random"])
+
+    def train(self) -> None:
+        """Trains until the referee says Stop."""
+        self.channel.send(Ready(swaps=self.swaps))
+        if self.resumed:
+            self.evaluate()
+        else:
+            self.wait()
+            self.submission.setup()
+            self.checkpoint()
+            self.evaluate()
+        every = self.spec.evaluate_every
+        due = (self.stream.examples // every + 1) * every
+        submission, stream, progress = self.submission, self.stream, self.progress
+        while True:
+            submission.step(submission.select(stream))
+            self.step += 1
+            struct.pack_into("<q", progress, 0, self.step)
+            if stream.examples >= due or submission.done():
+                self.checkpoint()
+                self.evaluate()
+                due = (stream.examples // every + 1) * every
+            elif (message := self.channel.receive(timeout_s=0)) is not None:
+                self.take(message)
+
+    def checkpoint(self) -> None:
+        """Pauses and writes the whole state to scratch. The clock stands from `Paused` on."""
+        self.synchronise()
+        memory = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
+        self.channel.send(Paused(self.step, self.stream.examples, memory, done=self.submission.done()))
+        folder = self.scratch / PENDING
+        folder.mkdir(exist_ok=True)
+        save_weights(self.model, folder / WEIGHTS)
+        state = {
+            "submission": self.submission.state_dict(),
+            "generator": self.submission.generator.get_state(),
+            "stream": self.stream.state_dict(),
+            "random": random_state(),
+            "step": self.step,
+        }
+        save_state(folder / STATE, state)
+        self.channel.send(Written())
+
+    def evaluate(self) -> None:
+        """Lets the referee evaluate the weights of the last checkpoint, or those that the submission swaps in; leaves no trace."""
+        before = random_state()
+        if self.swaps:
+            self.wait()
+            with self.submission.eval_weights():
+                self.synchronise()
+                self.channel.send(Swapped())
+                save_weights(self.model, self.scratch / SWAPPED)
+                self.channel.send(Written())
+                resume = self.wait()
+        else:
+            resume = self.wait()
+        self.model.train()
+        set_random_state(before)
+        if resume.evaluation is not None:
+            self.submission.on_eval(resume.evaluation)
+
+    def wait(self) -> Resume:
+        """Waits for the referee's Resume."""
+        message = self.channel.receive()
+        assert message is not None
+        self.take(message)
+        assert isinstance(message, Resume), message
+        self.started = (message.time_s, time.monotonic())
+        return message
+
+    def take(self, message: Message) -> None:
+        """Obeys a Stop."""
+        if isinstance(message, Stop):
+            raise Stopped
+
+    def synchronise(self) -> None:
+        """Waits for the device, so that all work that was asked for is on the clock."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def warm_up(workload: Workload, model: nn.Module, data: Any, batch_size: int, device: torch.device) -> None:
+    """One step of a copy of the model, so that first-call costs of the libraries are off everybody's clock."""
+    twin = copy.deepcopy(model)
+    ids = torch.arange(batch_size) % len(data)
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.0)
+    workload.losses(twin, workload.batch(data, ids, None).to(device)).mean().backward()
+    nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+    optimizer.step()
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds the global generators of Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def explain(error: BaseException) -> Failed:
+    """Returns the message for an exception that ended the runner: what, and where in the submission."""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "/harness/" not in frame.filename and "/site-packages/" not in frame.filename:
+            place = f" at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:500] + place
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return Failed("out_of_memory", reason)
+    return Failed("crashed", f"the state cannot be saved: {error}" if isinstance(error, StateError) else reason)
+
+
+def _shared_counter(path: Path) -> mmap.mmap:
+    """A file of one number that the referee looks at for its display; nothing depends on it."""
+    path.write_bytes(bytes(8))
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), 8)
+
+
+def main() -> None:
+    """Runs the trial that the referee describes over the inherited socket, whose descriptor is the one argument."""
+    die_with_parent()
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        task = channel.receive()
+        assert isinstance(task, Task), task
+        torch.set_num_threads(task.spec["workload"]["threads"])
+        Runner(channel, task).train()
+    except (Stopped, EOFError, BrokenPipeError):
+        pass
+    except BaseException as error:
+        traceback.print_exc()
+        channel.send(explain(error))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What is to be run: one trial, in full."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.workload import WorkloadConfig
+
+SCHEMA = 1
+HyperparameterValue = float | int | str | bool
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """Submission x workload x hyperparameters x seed. Field by field as in docs/ledger.md."""
+
+    campaign: str | None
+    submission: str
+    submission_path: str
+    source_hash: str
+    hp: Mapping[str, HyperparameterValue]
+    workload: WorkloadConfig
+    workload_path: str
+    ruleset: str
+    budget_s: float
+    evaluate_every: int
+    study: int
+    trial: int
+    seed: int
+    sandbox: str = "none"
+
+    def folder(self, ledger: Path) -> Path:
+        """Returns where this trial lies in a ledger."""
+        workload = self.workload.id.replace("/", "-")
+        return ledger / self.submission / workload / f"study_{self.study}" / f"trial_{self.trial}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the content of spec.json."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @staticmethod
+    def from_json(fields: Mapping[str, Any], where: str = "spec.json") -> "TrialSpec":
+        """Returns the spec that `to_json` gave.
+
+        Raises:
+            UserError: another schema, or fields are missing or unknown.
+        """
+        values = dict(fields)
+        if values.pop("schema", None) != SCHEMA:
+            raise UserError(f"{where}: schema {fields.get('schema')!r}, but this finishline reads {SCHEMA}: use the version that wrote it")
+        try:
+            return TrialSpec(**{**values, "workload": WorkloadConfig(**values["workload"])})
+        except (TypeError, KeyError) as error:
+            raise UserError(f"{where}: not a trial's spec ({error})") from None
+
+
+def read_spec(path: Path) -> TrialSpec:
+    """Reads a spec.json; raises UserError when it is none."""
+    try:
+        return TrialSpec.from_json(json.loads(path.read_text()), str(path))
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: cannot be read as a spec ({error})") from None

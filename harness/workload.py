@@ -1,0 +1,128 @@
+"""What a workload implements: data, model, loss, metric and the finish line.
+
+This module imports no torch when it runs, so that `finishline list` is instant.
+
+Shape letters used in all workloads: B batch, L length, D width, C channels, H height, W width in pixels, K ranks of a result page.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Role = Literal["hidden", "embedding", "head", "norm", "bias", "conv", "scalar"]
+Direction = Literal["minimize", "maximize"]
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class WorkloadConfig:
+    """The fixed part of a workload, as `configs/workload/<name>/<tier>.yaml` states it.
+
+    `version` is raised whenever results may change. `step_hint` counts steps at `reference_batch` examples a step; `budget_s` is in
+    seconds on the referee's clock. `model` and `data` are the fields of the workload's own dataclasses of these names.
+    """
+
+    name: str
+    tier: str
+    version: int
+    task: str
+    metric: str
+    direction: Direction
+    target: float
+    budget_s: float
+    reference_batch: int
+    step_hint: int
+    loss_kind: str
+    threads: int
+    model: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """`name/tier`, as written on the command line and in every CSV."""
+        return f"{self.name}/{self.tier}"
+
+    def met(self, metric: float) -> bool:
+        """Whether this value of the metric is at or beyond the target; a NaN never is."""
+        return metric <= self.target if self.direction == "minimize" else metric >= self.target
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as the model takes them; the first dimension of every tensor is B.
+
+    `ids` are the sample ids in the training data, `inputs` the arguments of the model, `targets` what its output is compared with.
+    """
+
+    ids: Tensor
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> Batch:
+        """A part of the batch, for micro-batches."""
+        return Batch(self.ids[part], tuple(x[part] for x in self.inputs), self.targets[part])
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(self.ids.to(device), tuple(x.to(device) for x in self.inputs), self.targets.to(device))
+
+    def with_targets(self, targets: Tensor) -> Batch:
+        """The same inputs with other targets (labels sampled from the model, for instance)."""
+        return replace(self, targets=targets)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The workload's metric and the mean loss over one held-out split."""
+
+    metric: float
+    loss: float
+
+
+class Workload(ABC):
+    """One learning task. Stateless apart from its configuration; data live in objects that `load` returns."""
+
+    def __init__(self, config: WorkloadConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def make_data(self, folder: Path) -> None:
+        """Makes or collects all splits and writes them below `folder` with `harness.data.write_columns`, one sub-folder a split.
+
+        Runs once per machine in an empty folder of the cache (see `harness.data`). The runner is shown `train` (and `shared`) alone.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path, split: str) -> Any:
+        """Returns a split in memory as tensors; `len()` of it is its number of samples."""
+
+    @abstractmethod
+    def batch(self, data: Any, ids_B: Tensor, generator: torch.Generator | None) -> Batch:
+        """Gathers samples without per-item Python. With a `generator` the samples are augmented for training, without they are not."""
+
+    @abstractmethod
+    def build_model(self) -> nn.Module:
+        """Returns the freshly initialised model on the CPU; all randomness comes from torch's global generator."""
+
+    @abstractmethod
+    def roles(self, model: nn.Module) -> dict[str, Role]:
+        """Returns the role of every parameter by its name in `model.named_parameters()`."""
+
+    @abstractmethod
+    def losses(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Returns the training loss of each example, shape (B,)."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module, data: Any) -> Evaluation:
+        """Returns metric and loss over all of a held-out split; `model` is in eval mode and gradients are off."""

@@ -1,0 +1,174 @@
+"""Throw-away worlds: a toy workload and submissions built from strings inside the tests."""
+
+import textwrap
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from harness.trial.folder import hash_folder
+from harness.trial.record import Record, Row
+from harness.trial.referee import Patience, run_trial
+from harness.trial.spec import TrialSpec
+from harness.workload import WorkloadConfig
+
+TOY_WORKLOAD = '''
+import time
+import numpy as np, torch
+from torch import nn
+from harness.data import read_columns, write_columns
+from harness.workload import Batch, Evaluation, Workload
+
+class Net(nn.Module):
+    """A linear model with dropout and a buffer."""
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 1)
+        self.register_buffer("seen", torch.zeros(()))
+    def forward(self, x):
+        if self.training:
+            self.seen += 1
+        return self.linear(nn.functional.dropout(x, 0.1, self.training))[:, 0]
+
+class Toy(Workload):
+    def make_data(self, folder):
+        weights = np.arange(8, dtype=np.float32) / 8
+        for number, (split, size) in enumerate({"train": 512, "valid": 64, "test": 64}.items()):
+            x = np.random.default_rng(number).normal(size=(size, 8)).astype(np.float32)
+            write_columns(folder / split, {"x": x, "y": x @ weights + 0.5})
+    def load(self, folder, split):
+        return Data(read_columns(folder / split))
+    def batch(self, data, ids, generator):
+        x = data.columns["x"][ids]
+        if generator is not None:
+            x = x + 0.01 * torch.randn(x.shape, generator=generator)
+        return Batch(ids, (x,), data.columns["y"][ids])
+    def build_model(self):
+        return Net()
+    def roles(self, model):
+        return {"linear.weight": "head", "linear.bias": "bias"}
+    def losses(self, model, batch):
+        return (model(*batch.inputs) - batch.targets) ** 2
+    def evaluate(self, model, data):
+        time.sleep(self.config.data.get("evaluation_sleeps_s", 0))
+        if self.config.data.get("evaluation_raises"):
+            raise RuntimeError("no evaluation today")
+        x, y = data.columns["x"], data.columns["y"]
+        loss = ((model(x) - y) ** 2).mean().item()
+        return Evaluation(metric=loss, loss=loss)
+
+class Data:
+    def __init__(self, columns):
+        self.columns = columns
+    def __len__(self):
+        return len(self.columns["y"])
+
+WORKLOAD = Toy
+'''
+
+SGD = """
+import torch
+from harness.submission import Submission
+
+class SGD(Submission):
+    def setup(self):
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+"""
+
+
+class Silent:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def started(self, spec: TrialSpec) -> None: ...
+
+    def progress(self, step: int, time_s: float) -> None: ...
+
+    def evaluated(self, row: Row) -> None:
+        self.rows.append(row)
+
+    def ended(self, record: Record, folder: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial that was run, and its folder."""
+
+    record: Record
+    folder: Path
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with a toy workload, in which trials are run."""
+
+    root: Path
+    cache: Path
+
+    def submission(self, code: str = SGD, name: str = "toy_sgd") -> Path:
+        """Writes a submission's folder; code that is only methods goes into a class derived from plain SGD."""
+        folder = self.root / "submissions" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        body = textwrap.dedent(code)
+        if not body.lstrip().startswith(("import", "from", "class")):
+            body = f"{SGD}\nclass Variant(SGD):\n{textwrap.indent(body, '    ')}"
+        (folder / "submission.py").write_text(body)
+        (folder / "space.yaml").write_text("learning_rate: {scale: log, min: 1e-4, max: 1, default: 0.02}\n")
+        return folder
+
+    def spec(self, code: str = SGD, name: str = "toy_sgd", **changes: object) -> TrialSpec:
+        """Returns the spec of a trial; `changes` go to the spec or, where it has no such field, to the workload."""
+        folder = self.submission(code, name)
+        workload = WorkloadConfig(
+            name="toy",
+            tier="cpu",
+            version=1,
+            task="a line",
+            metric="squared_error",
+            direction="minimize",
+            target=1e-9,
+            budget_s=60.0,
+            reference_batch=16,
+            step_hint=100,
+            loss_kind="squared_error",
+            threads=1,
+        )
+        own = {name: changes.pop(name) for name in list(changes) if name not in TrialSpec.__dataclass_fields__}
+        workload = replace(workload, **own)
+        spec = TrialSpec(
+            campaign=None,
+            submission=name,
+            submission_path=str(folder),
+            source_hash=hash_folder(folder),
+            hp={"learning_rate": 0.02},
+            workload=workload,
+            workload_path=str(self.root / "workloads" / "toy"),
+            ruleset="self",
+            budget_s=workload.budget_s,
+            evaluate_every=160,
+            study=1,
+            trial=1,
+            seed=1,
+        )
+        return replace(spec, **changes)
+
+    def run(self, code: str = SGD, out: str = "ledger", patience: Patience | None = None, **changes: object) -> Outcome:
+        """Runs a trial of a submission on the toy workload."""
+        spec = self.spec(code, **changes)
+        folder = spec.folder(self.root / out)
+        return Outcome(run_trial(spec, folder, self.cache, Silent(), patience), folder)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def world(tmp_path: Path, cache: Path) -> World:
+    folder = tmp_path / "workloads" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "workload.py").write_text(TOY_WORKLOAD)
+    return World(tmp_path, cache)

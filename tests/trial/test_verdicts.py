@@ -1,0 +1,170 @@
+"""Every verdict of docs/ledger.md can be reached, with a reason that says why; no process is left behind."""
+
+import os
+
+import psutil
+import pytest
+
+from harness.trial.record import read_record, read_rows
+from harness.trial.referee import Patience
+from tests.conftest import World
+
+QUICK = Patience(startup_s=60.0, write_s=5.0, answer_s=1.0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> None:
+    yield
+    assert [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_reached(world: World) -> None:
+    outcome = world.run(target=0.05)
+    record = outcome.record
+    assert record.verdict == "reached"
+    assert record.reached is not None
+    assert record.reached.valid_metric <= 0.05 < record.reached.valid_metric * 1e6
+    assert record.reached.test_metric is not None
+    assert all(row.test_metric is None for row in read_rows(outcome.folder / "evals.csv")[:-1])
+    assert (outcome.folder / "target.safetensors").exists()
+    assert not (outcome.folder / "checkpoint").exists()
+    assert not (outcome.folder / "scratch").exists()
+    assert read_record(outcome.folder) == record
+
+
+def test_missed_when_the_budget_is_used_up(world: World) -> None:
+    outcome = world.run(budget_s=1.0, evaluate_every=16 * 400)
+    assert outcome.record.verdict == "missed"
+    assert "budget of 1 s" in outcome.record.reason
+    assert "best squared_error" in outcome.record.reason
+    assert outcome.record.time_s == pytest.approx(1.0, abs=0.5)
+    assert outcome.record.steps > outcome.record.last.step
+
+
+def test_missed_when_the_submission_is_done(world: World) -> None:
+    outcome = world.run("""
+        def done(self):
+            return self.horizon <= getattr(self, "made", 0)
+
+        def step(self, batch):
+            super().step(batch)
+            self.made = getattr(self, "made", 0) + 1
+    """)
+    assert outcome.record.verdict == "missed"
+    assert "done after 100 steps" in outcome.record.reason
+    assert outcome.record.last.step == 100
+
+
+def test_a_result_handed_in_after_the_budget_is_not_evaluated(world: World) -> None:
+    outcome = world.run(
+        """
+        def step(self, batch):
+            import time
+            super().step(batch)
+            time.sleep(0.3)
+        """,
+        evaluate_every=16 * 1000,
+        budget_s=1.0,
+    )
+    assert outcome.record.verdict == "missed"
+    assert outcome.record.last.evaluation == 0
+
+
+def test_timed_out_when_a_step_never_returns(world: World) -> None:
+    outcome = world.run(
+        """
+        def step(self, batch):
+            while True:
+                pass
+        """,
+        patience=QUICK,
+        budget_s=0.5,
+    )
+    assert outcome.record.verdict == "timed_out"
+    assert "did not answer" in outcome.record.reason
+
+
+def test_diverged_after_two_evaluations(world: World) -> None:
+    outcome = world.run("""
+        def step(self, batch):
+            super().step(batch)
+            self.model.linear.weight.data.fill_(float("nan"))
+    """)
+    assert outcome.record.verdict == "diverged"
+    assert outcome.record.last.evaluation == 2
+    assert read_record(outcome.folder).last.valid_metric is None
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("setup(self)", "raise ValueError('boom')"),
+        ("select(self, stream)", "raise ValueError('boom')"),
+        ("step(self, batch)", "raise ValueError('boom')"),
+        ("eval_weights(self)", "raise ValueError('boom')"),
+        ("on_eval(self, evaluation)", "raise ValueError('boom')"),
+        ("done(self)", "raise ValueError('boom')"),
+        ("state_dict(self)", "raise ValueError('boom')"),
+        ("batch_size(self, workload)", "raise ValueError('boom')"),
+    ],
+)
+def test_crashed_names_the_exception_and_its_place(world: World, method: str, body: str) -> None:
+    outcome = world.run(f"def {method}:\n    {body}\n")
+    assert outcome.record.verdict == "crashed"
+    assert "ValueError: boom at submission.py:" in outcome.record.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [("os.kill(os.getpid(), 11)", "signal 11"), ("os._exit(7)", "exit code 7"), ("raise SystemExit(0)", "SystemExit")]
+)
+def test_crashed_when_the_process_ends(world: World, body: str, words: str) -> None:
+    outcome = world.run(f"def step(self, batch):\n    import os\n    {body}\n")
+    assert outcome.record.verdict == "crashed"
+    assert words in outcome.record.reason
+
+
+def test_out_of_memory(world: World) -> None:
+    outcome = world.run("def step(self, batch):\n    self.huge = torch.empty(1 << 50)\n")
+    assert outcome.record.verdict == "out_of_memory", outcome.record.reason
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "self.model.linear.weight.data = torch.zeros(1, 9)",
+        "self.model.register_buffer('more', torch.zeros(3))",
+        "self.model.linear.bias.data = self.model.linear.bias.data.double()",
+    ],
+)
+def test_rejected_when_the_model_is_another(world: World, body: str) -> None:
+    outcome = world.run(f"def step(self, batch):\n    {body}\n")
+    assert outcome.record.verdict == "rejected"
+    assert "linear" in outcome.record.reason or "more" in outcome.record.reason
+
+
+def test_a_state_that_cannot_be_saved_is_named(world: World) -> None:
+    outcome = world.run("def setup(self):\n    super().setup()\n    self.socket = __import__('socket').socket()\n")
+    assert outcome.record.verdict == "crashed"
+    assert "self.socket is a socket" in outcome.record.reason
+
+
+def test_an_exception_in_the_evaluation_is_not_the_submissions(world: World) -> None:
+    outcome = world.run(data={"evaluation_raises": True})
+    assert outcome.record.verdict == "crashed"
+    assert "the evaluation itself failed, not the submission: RuntimeError: no evaluation today" in outcome.record.reason
+
+
+def test_leftover_processes_die_with_the_trial(world: World) -> None:
+    outcome = world.run(
+        """
+        def setup(self):
+            import os, subprocess, sys
+            super().setup()
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+            print("child", child.pid)
+        """,
+        target=0.5,
+    )
+    assert outcome.record.verdict == "reached"
+    pid = int((outcome.folder / "log.txt").read_text().split()[1])
+    assert not os.path.exists(f"/proc/{pid}")

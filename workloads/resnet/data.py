@@ -1,0 +1,20 @@
+"""Makes the data of `resnet/cpu`: glyphs that are dark or bright on a colourful background, with strong distractors and noise."""
+
+from pathlib import Path
+
+from workloads.glyphs import GlyphStyle, write_splits
+from workloads.image_classification import DataConfig
+
+STYLE = GlyphStyle(
+    noise=0.25,
+    hardness=1.0,
+    translation=0.5,
+    distractor_opacity=0.8,
+    background_brightness=1.0,
+    always_bright=False,
+)
+
+
+def make(folder: Path, config: DataConfig) -> None:
+    """Writes all splits below `folder`."""
+    write_splits(folder, STYLE, config.pixels, config.sizes)
