@@ -83,7 +83,7 @@ def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[s
         missing = [name for name in known if OmegaConf.is_missing(merged, name)]
         if missing:
             raise UserError(f"{verb}: {missing[0]}= is missing; see finishline --help")
-        result: Options = OmegaConf.to_object(merged)
+        result: Any = OmegaConf.to_object(merged)
         result.ruleset = Ruleset(**result.ruleset)
         if isinstance(result, RunOptions):
             result.hp = hp
@@ -92,7 +92,8 @@ def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[s
     except (HydraException, OmegaConfBaseException, TypeError) as error:
         raise UserError(f"{verb}: {' '.join(str(error).split())}") from None
     _check(verb, result)
-    return result
+    checked: Options = result
+    return checked
 
 
 def load(configs: Path, name: str) -> dict[str, Any]:

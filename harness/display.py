@@ -87,7 +87,7 @@ class Display:
         workload = self._spec.workload
         metric = f"{self._rows[-1].valid_metric:.4f}" if self._rows else "-"
         forecast = forecast_s(self._rows, workload.target)
-        coming = f"target in about {forecast - self._time_s:.0f} s" if forecast is not None else "no forecast yet"
+        coming = f"target in about {max(forecast - self._time_s, 0):.0f} s" if forecast is not None else "no forecast yet"
         sign = "<=" if workload.direction == "minimize" else ">="
         clock = f"{self._time_s:.1f} of {self._spec.budget_s:g} s"
         return f"  step {self._step}  clock {clock}  {workload.metric} {metric} (target {sign} {workload.target:g})  {coming}"

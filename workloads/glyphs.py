@@ -56,7 +56,9 @@ class GlyphStyle:
         translation: width of the range of a glyph's centre on both axes.
         distractor_opacity: of the two straight strokes behind the glyph.
         background_brightness: the background's colours are uniform between 0 and this.
-        always_bright: whether the glyph is bright on every background; otherwise it is dark where the background's mean is above one half.
+        contrast: the channels of bright strokes are uniform in [contrast, 1], those of dark ones in [0, 1 - contrast].
+        always_bright: whether all strokes are bright; otherwise a glyph is dark where the background's mean is above one half, a
+            distractor by chance.
     """
 
     noise: float
@@ -64,6 +66,7 @@ class GlyphStyle:
     translation: float
     distractor_opacity: float
     background_brightness: float
+    contrast: float
     always_bright: bool
 
 
@@ -128,18 +131,17 @@ def draw(style: GlyphStyle, pixels: int, seed: int, ids_N: Integers, labels_N: I
     distractors_NSPX = 2 * uniforms(seed, Stream.DISTRACTOR, ids_N, 4 * _DISTRACTORS).reshape(-1, _DISTRACTORS, 2, 2) - 1
 
     image_NHWC = _interpolate(background_NGGC, pixels)
+    _paint(image_NHWC, colours_NSC[:, 0], _coverage(_polylines(style, seed, ids_N, labels_N), half_widths_NS[:, 0], pixels))
     for s in range(_DISTRACTORS):
         cover_NHW = _coverage(distractors_NSPX[:, s], half_widths_NS[:, 1 + s], pixels) * np.float32(style.distractor_opacity)
         _paint(image_NHWC, colours_NSC[:, 1 + s], cover_NHW)
-    _paint(image_NHWC, colours_NSC[:, 0], _coverage(_polylines(style, seed, ids_N, labels_N), half_widths_NS[:, 0], pixels))
-    first, second = np.split(uniforms(seed, Stream.NOISE, ids_N, 2 * image_NHWC[0].size), 2, axis=1)
-    image_NHWC += (style.noise * (first + second - 1)).reshape(image_NHWC.shape)
+    image_NHWC += style.noise * _triangular(seed, Stream.NOISE, ids_N, image_NHWC[0].size).reshape(image_NHWC.shape)
     return np.rint(255 * np.clip(image_NHWC, 0, 1)).astype(np.uint8)
 
 
 def _polylines(style: GlyphStyle, seed: int, ids_N: Integers, labels_N: Integers) -> Float:
     """Returns the jittered and posed polylines, shape (N, POINTS, 2)."""
-    jitter_NPX = 2 * uniforms(seed, Stream.JITTER, ids_N, 2 * POINTS).reshape(-1, POINTS, 2) - 1
+    jitter_NPX = _triangular(seed, Stream.JITTER, ids_N, 2 * POINTS).reshape(-1, POINTS, 2)
     points_NPX = class_shapes()[labels_N] + 0.30 * style.hardness * jitter_NPX
     rotation, scale, aspect, shear, shift_x, shift_y = uniforms(seed, Stream.POSE, ids_N, 6).T[:, :, None]
     t = 0.25 * style.hardness * (2 * rotation - 1)  # the tangent of half the angle
@@ -157,13 +159,19 @@ def _polylines(style: GlyphStyle, seed: int, ids_N: Integers, labels_N: Integers
 
 
 def _stroke_colours(style: GlyphStyle, seed: int, ids_N: Integers, background_NGGC: Float) -> Float:
-    """Returns the colours of the glyph and the distractors, shape (N, 1 + _DISTRACTORS, 3): in [0.7, 1] if bright, [0, 0.3] if dark."""
+    """Returns the colours of the glyph, then of the distractors, shape (N, 1 + _DISTRACTORS, 3).
+
+    Bright channels are uniform in [contrast, 1], dark ones in [0, 1 - contrast], those of a distractor that may be anything in [0, 1].
+    """
     brightness_N = np.zeros(len(ids_N))
     for value_N in background_NGGC.reshape(len(ids_N), -1).T:
         brightness_N += value_N
-    bright_N = style.always_bright | (brightness_N < 0.5 * background_NGGC[0].size)
-    base_N = np.where(bright_N, 0.7, 0.0)
-    return base_N[:, None, None] + 0.3 * uniforms(seed, Stream.COLOUR, ids_N, 3 * (1 + _DISTRACTORS)).reshape(len(ids_N), -1, 3)
+    colours_NSC = uniforms(seed, Stream.COLOUR, ids_N, 3 * (1 + _DISTRACTORS)).reshape(len(ids_N), -1, 3)
+    if style.always_bright:
+        return style.contrast + (1 - style.contrast) * colours_NSC
+    bright_N = brightness_N < 0.5 * background_NGGC[0].size
+    colours_NSC[:, 0] = (1 - style.contrast) * colours_NSC[:, 0] + np.where(bright_N, style.contrast, 0)[:, None]
+    return colours_NSC
 
 
 def _interpolate(nodes_NGGC: Float, pixels: int) -> Float:
@@ -196,6 +204,12 @@ def _coverage(points_NPX: Float, half_width_N: Float, pixels: int) -> Float:
 def _paint(image_NHWC: Float, colour_NC: Float, cover_NHW: Float) -> None:
     """Blends one colour per sample into the images, in place."""
     image_NHWC += cover_NHW[..., None] * (colour_NC.astype(np.float32)[:, None, None] - image_NHWC)
+
+
+def _triangular(seed: int, stream: Stream, ids_N: Integers, count: int) -> Float:
+    """Returns numbers in [-1, 1) with a triangular density that peaks at zero, shape (N, count)."""
+    first, second = np.split(uniforms(seed, stream, ids_N, 2 * count), 2, axis=1)
+    return first + second - 1
 
 
 def _mix(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -48,7 +48,6 @@ def main(arguments: Sequence[str], root: Path) -> int:
         display.close()
     if totals.trials:
         share = 1 - totals.time_s / totals.wall_s
-        console.print(
-            f"{totals.trials} trials in {totals.wall_s:.0f} s: {totals.time_s:.0f} s on the clock, {share:.0%} off it", soft_wrap=True
-        )
+        times = f"{totals.wall_s:.0f} s: {totals.time_s:.0f} s on the clock, {share:.0%} off it"
+        console.print(f"{totals.trials} trials in {times}", soft_wrap=True)
     return 0

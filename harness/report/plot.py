@@ -31,13 +31,16 @@ def plot_files(board: Board) -> dict[str, bytes]:
             if not np.isnan(bands.low_ST[s]).any():
                 axes.fill_between(bands.taus_T, bands.low_ST[s], bands.high_ST[s], step="post", color=BAND, linewidth=0, zorder=0)
             others = np.delete(bands.rho_ST[: len(entries)], s, axis=0)
-            axes.plot(bands.taus_T, others.T, drawstyle="steps-post", color=OTHERS, linewidth=0.7, zorder=1)
+            # one line with gaps draws several times faster than many lines
+            gaps = np.full((len(others), 1), np.nan)
+            taus = np.tile(np.append(bands.taus_T, np.nan), len(others))
+            axes.plot(taus, np.hstack([others, gaps]).ravel(), drawstyle="steps-post", color=OTHERS, linewidth=0.7, zorder=1)
             axes.plot(bands.taus_T, bands.rho_ST[s], drawstyle="steps-post", color="black", linewidth=2.0, zorder=2)
             axes.set_title(f"{entry.rank}. {entry.submission}", loc="left", fontsize=9, fontweight="bold", pad=15)
             axes.text(0.0, 1.03, f"score {entry.score:.3f}  {span(entry.interval)}", transform=axes.transAxes, fontsize=8, color="0.25")
             axes.spines[["top", "right"]].set_visible(False)
             axes.set(xlim=(1, 4), ylim=(0, 1.03), xticks=(1, 2, 3, 4), yticks=(0, 0.5, 1))
-            axes.tick_params(labelbottom=s + columns >= len(entries), length=2.5)
+            axes.tick_params(labelbottom=s + columns >= len(entries), left=s % columns == 0, length=2.5)
         for axes in panels[len(entries) :]:
             axes.set_axis_off()
         figure.subplots_adjust(left=0.62 / figure.get_figwidth(), right=0.985, bottom=0.55 / figure.get_figheight())

@@ -12,6 +12,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "missed"
 
 
+def amount(value: float) -> str:
+    """Seconds or steps: one digit after the point below 100, none above."""
+    return f"{value:,.0f}" if 100 <= value < math.inf else number(value, 1)
+
+
 def span(interval: Interval, digits: int = 3) -> str:
     """An interval in brackets, empty where it is unknown."""
     return "" if math.isnan(interval.low) else f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
@@ -19,5 +24,5 @@ def span(interval: Interval, digits: int = 3) -> str:
 
 def title(board: Board) -> str:
     """What the board is, in a line."""
-    mixed = " (mixed board)" if board.differences else ""
-    return f"Leaderboard: ruleset {board.ruleset}, rules {board.options.rules}, clock {board.options.clock}{mixed}"
+    mixed = ", mixed" if board.differences else ""
+    return f"Leaderboard (ruleset {board.ruleset}, rules {board.options.rules}, clock {board.options.clock}{mixed})"

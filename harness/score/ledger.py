@@ -161,7 +161,7 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
     if verdict == "reached":
         if reached is None:
             raise UserError(f"{path}: the verdict is reached but no row is given; restore it or remove the trial's folder")
-        hit = Hit(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), float(reached["cpu_time_s"]))
+        hit = Hit(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), _number(reached["cpu_time_s"]))
         if not (hit.time_s >= 0 and hit.steps >= 0 and (hit.cpu_time_s >= 0 or hit.cpu_time_s != hit.cpu_time_s)):
             raise UserError(f"{path}: a negative or missing time at the target; restore it or remove the trial's folder")
     best, last = record["best_metric"], record["last"]
@@ -173,15 +173,20 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
         verdict,
         str(record["reason"] or ""),
         hit,
-        NAN if best is None else float(best),
-        float(record["time_s"]),
-        float(record["steps"]),
+        _number(best),
+        _number(record["time_s"]),
+        _number(record["steps"]),
         last is not None,
         0 if last is None else int(last["evaluation"]) + 1,
         int(record["host_memory_bytes"] or 0),
         int(record["device_memory_bytes"] or 0),
         str(record["sandbox"]),
     )
+
+
+def _number(value: float | None) -> float:
+    """A ledger writes null for what is not finite."""
+    return NAN if value is None else float(value)
 
 
 def _variant_of(record: dict[str, Any], folder: str) -> str:

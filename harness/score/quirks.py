@@ -29,7 +29,8 @@ def _uneven_periods(results: Results) -> Iterator[str]:
         usual = float(np.median(list(own.values())))
         for name, period in own.items():
             if period > COARSE * usual:
-                yield f"{name} on {workload} was evaluated every {period:,.0f} s, the others every {usual:,.0f} s: a coarser grid, later hits"
+                others = f"the others every {usual:,.0f} s"
+                yield f"{name} on {workload} was evaluated every {period:,.0f} s, {others}: a coarser grid, later hits"
 
 
 def _cuts_by_the_uncounted(table: TimesTable) -> Iterator[str]:
@@ -49,4 +50,5 @@ def _cuts_by_the_uncounted(table: TimesTable) -> Iterator[str]:
         cut = np.flatnonzero((times_SW[:, w] > MAX_TAU * times_SW[leader, w]) & (times_SW[:, w] <= limit) & np.isfinite(times_SW[:, w]))
         if len(cut):
             names = ", ".join(table.submissions[s] for s in cut)
-            yield f"{table.workloads[w]}: {table.submissions[leader]} does not count there in the end, yet its time cuts {names} at {MAX_TAU:g} x"
+            struck = f"{table.submissions[leader]} does not count there in the end"
+            yield f"{table.workloads[w]}: {struck}, yet its time cuts {names} at {MAX_TAU:g} x"

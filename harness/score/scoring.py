@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from harness.score.moves import moves
 from harness.score.pairwise import pairs, speedup
 from harness.score.profiles import apply_chain, exact_score, performance_ratios, profile, ranks, trapezoid_score
 from harness.score.quirks import quirks
-from harness.score.results import Results, Trial
+from harness.score.results import Clock, Results, Rules, Trial
 from harness.score.sensitivity import shifts
 from harness.score.times import Floats, median, tabulate
 from harness.score.uncertainty import (
@@ -99,11 +100,19 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
 
 
 def _check(results: Results, options: ScoreOptions) -> None:
+    for name, value, known in (("clock", options.clock, get_args(Clock)), ("rules", options.rules, get_args(Rules))):
+        if value not in known:
+            raise UserError(f"{name}={value}: it is one of {', '.join(known)}{suggest(str(value), known)}")
+    for name, number in (("bootstrap", options.bootstrap), ("seed", options.seed)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise UserError(
+                f"{name}={number}: give a whole number of at least 0" + ("; 0 means no intervals" if name == "bootstrap" else "")
+            )
+    if not isinstance(options.allow_mixed, bool):
+        raise UserError(f"allow_mixed={options.allow_mixed}: it is true or false")
     if results.differences and not options.allow_mixed:
         listed = "; ".join(results.differences)
         raise UserError(f"these results do not belong on one board: {listed}; score them apart, or mark the board with allow_mixed=true")
-    if options.bootstrap < 0:
-        raise UserError(f"bootstrap={options.bootstrap}: give a number of replicates, 0 for no intervals")
     if results.source == "algoperf" and options.clock == "cpu_time":
         raise UserError("clock=cpu_time: AlgoPerf logs have no CPU seconds; score on time or steps")
 

@@ -36,8 +36,13 @@ DRAWS_IN_EVALUATION = (
 )
 
 
+def printed(folder: Path, beginnings: str | tuple[str, ...]) -> list[str]:
+    return [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith(beginnings)]
+
+
 def weights(folder: Path) -> str:
-    return next(line for line in (folder / "log.txt").read_text().splitlines() if line.startswith("weights"))
+    (line,) = printed(folder, "weights")
+    return line
 
 
 def rows(folder: Path) -> list[tuple[float, ...]]:
@@ -75,10 +80,7 @@ def test_submissions_with_one_seed_are_paired(world: World) -> None:
         world.run(prints.format(draw=draw), out=out, target=0.5).folder
         for out, draw in (("a", "pass"), ("b", "torch.rand(5, generator=self.generator), torch.rand(2)"))
     )
-    seen = [
-        [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith(("initial", "batch"))]
-        for folder in (quiet, noisy)
-    ]
+    seen = [printed(folder, ("initial", "batch")) for folder in (quiet, noisy)]
     shared = min(map(len, seen))
     assert shared > 5
     assert seen[0][:shared] == seen[1][:shared]

@@ -11,6 +11,7 @@ STYLE = GlyphStyle(
     translation=0.5,
     distractor_opacity=0.8,
     background_brightness=1.0,
+    contrast=0.7,
     always_bright=False,
 )
 

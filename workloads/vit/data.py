@@ -11,6 +11,7 @@ STYLE = GlyphStyle(
     translation=0.3,
     distractor_opacity=0.5,
     background_brightness=0.5,
+    contrast=0.5,
     always_bright=True,
 )
 
