@@ -131,10 +131,10 @@ def draw(style: GlyphStyle, pixels: int, seed: int, ids_N: Integers, labels_N: I
     distractors_NSPX = 2 * uniforms(seed, Stream.DISTRACTOR, ids_N, 4 * _DISTRACTORS).reshape(-1, _DISTRACTORS, 2, 2) - 1
 
     image_NHWC = _interpolate(background_NGGC, pixels)
-    _paint(image_NHWC, colours_NSC[:, 0], _coverage(_polylines(style, seed, ids_N, labels_N), half_widths_NS[:, 0], pixels))
     for s in range(_DISTRACTORS):
         cover_NHW = _coverage(distractors_NSPX[:, s], half_widths_NS[:, 1 + s], pixels) * np.float32(style.distractor_opacity)
         _paint(image_NHWC, colours_NSC[:, 1 + s], cover_NHW)
+    _paint(image_NHWC, colours_NSC[:, 0], _coverage(_polylines(style, seed, ids_N, labels_N), half_widths_NS[:, 0], pixels))
     image_NHWC += style.noise * _triangular(seed, Stream.NOISE, ids_N, image_NHWC[0].size).reshape(image_NHWC.shape)
     return np.rint(255 * np.clip(image_NHWC, 0, 1)).astype(np.uint8)
 

@@ -5,26 +5,20 @@ from collections.abc import Iterator
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import UserError, suggest
-from harness.score.board import UNKNOWN, Board, Cell, Entry, Interval, ProfileBands, ScoreOptions, Speedup
+from harness.score.board import Board, Cell, Entry, ProfileBands, ScoreOptions
 from harness.score.cells import cells
+from harness.score.estimate import Estimate, estimate
 from harness.score.moves import moves
 from harness.score.pairwise import pairs, speedup
-from harness.score.profiles import apply_chain, exact_score, performance_ratios, profile, ranks, trapezoid_score
+from harness.score.profiles import profile, ranks
 from harness.score.quirks import quirks
 from harness.score.results import Clock, Results, Rules, Trial
 from harness.score.sensitivity import shifts
-from harness.score.times import Floats, median, tabulate
-from harness.score.uncertainty import (
-    bands,
-    freedom,
-    log_variances,
-    optimistic_ratios,
-    rank_probabilities,
-    replicate_medians,
-    score_intervals,
-)
+from harness.score.times import Floats, TimesTable, median, tabulate
+from harness.score.uncertainty import bands
 
 RULESET_STUDIES = 3
 TAUS = np.round(np.arange(100, 401) / 100, 2)
@@ -39,62 +33,24 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
     options = options or ScoreOptions()
     _check(results, options)
     table = tabulate(results, options.clock, options.rules)
-    times_SW = median(table.study_times_SWK)
-    ratios_SB = performance_ratios(apply_chain(times_SW, table.bases_W))
-    integrate = exact_score if options.rules == "finishline" else trapezoid_score
-    score_S = integrate(ratios_SB)
-    reference = _reference(options.reference, table.submissions, score_S)
-
-    replicates = options.bootstrap if (~np.isnan(table.study_times_SWK)).sum(axis=-1).max(initial=0) > 1 else 0
-    rng = np.random.default_rng(options.seed)
-    times_RSW = replicate_medians(table.study_times_SWK, replicates, rng) if replicates else np.empty((0, *times_SW.shape))
-    ratios_RSB = performance_ratios(apply_chain(times_RSW, table.bases_W))
-    score_RS = integrate(ratios_RSB)
-    columns = table.base_columns
-    variances_SW, freedom_SW = log_variances(times_RSW), freedom(table.study_times_SWK)
-    hopeful_RSB = optimistic_ratios(ratios_SB, ratios_RSB, variances_SW[:, columns], freedom_SW[:, columns])
-    intervals = score_intervals(score_S, score_RS, integrate(hopeful_RSB))
-    several_S = (~np.isnan(table.study_times_SWK)).sum(axis=-1).max(axis=-1) > 1
-    probability_SS = rank_probabilities(score_RS) if replicates else np.full((len(score_S), len(score_S)), np.nan)
-
-    rank_S = ranks(score_S)
+    found = estimate(table, options.rules, options.bootstrap, options.seed)
+    rank_S = ranks(found.score_S)
     order = sorted(range(len(rank_S)), key=lambda s: (rank_S[s], table.submissions[s]))
-    all_cells = cells(results, table, times_SW, ratios_SB)
-    steps_SW, no_variance_SB = median(table.study_steps_SWK), np.zeros((len(score_S), len(columns)))
-    r = table.submissions.index(reference)
-    trials: dict[str, list[Trial]] = {name: [] for name in table.submissions}
-    for trial in results.trials:
-        trials[trial.submission].append(trial)
-    entries = tuple(
-        _entry(
-            int(rank_S[s]),
-            table.submissions[s],
-            float(score_S[s]),
-            intervals[s] if several_S[s] else UNKNOWN,
-            (int(np.isfinite(times_SW[s, table.base_columns]).sum()), int(np.isfinite(ratios_SB[s]).sum())),
-            speedup(times_SW[:, columns], variances_SW[:, columns], freedom_SW[:, columns], s, r),
-            speedup(steps_SW[:, columns], no_variance_SB, no_variance_SB, s, r),
-            tuple(probability_SS[s].tolist()),
-            trials[table.submissions[s]],
-            (~np.isnan(table.study_times_SWK[s])).sum(axis=-1),
-            results,
-        )
-        for s in order
-    )
-    taus = np.unique(np.concatenate([TAUS, ratios_SB[np.isfinite(ratios_SB)]]))
+    taus = np.unique(np.concatenate([TAUS, found.ratios_SB[np.isfinite(found.ratios_SB)]]))
+    reference = _reference(options.reference, table.submissions, found.score_S)
     return Board(
         results.source,
         results.ruleset,
         options,
         reference,
         results.workloads,
-        entries,
-        _in_order(all_cells, order, len(table.workloads)),
-        _profiles(ratios_SB[order], ratios_RSB[:, order], taus),
-        pairs(table, times_SW, variances_SW, order),
-        shifts(table, times_SW, options.rules),
+        _entries(results, table, found, order, table.submissions.index(reference)),
+        _in_order(cells(results, table, found.times_SW, found.ratios_SB), order, len(table.workloads)),
+        _profiles(found.ratios_SB[order], found.ratios_RSB[:, order], taus[taus <= TAUS[-1]]),
+        pairs(table, found.times_SW, found.variances_SW, order),
+        shifts(table, found.times_SW, options.rules),
         moves(results, options.clock) if results.source == "algoperf" else (),
-        (*results.notes, *quirks(results, table), *_notes(replicates, options)),
+        (*results.notes, *quirks(results, table), *_notes(len(found.ratios_RSB), options)),
         results.differences,
     )
 
@@ -124,40 +80,42 @@ def _reference(wanted: str | None, submissions: tuple[str, ...], score_S: Floats
     return wanted or known or submissions[int(score_S.argmax())]
 
 
-def _entry(
-    rank: int,
-    submission: str,
-    score: float,
-    score_interval: Interval,
-    workloads: tuple[int, int],
-    speedup: Speedup,
-    step_speedup: Speedup,
-    probabilities: tuple[float, ...],
-    trials: list[Trial],
-    studies_W: np.ndarray,
-    results: Results,
-) -> Entry:
-    run = studies_W[studies_W > 0]
-    return Entry(
-        rank,
-        submission,
-        score,
-        score_interval,
-        *workloads,
-        speedup,
-        step_speedup,
-        probabilities,
-        (int(run.min(initial=10**9)) if len(run) else 0, int(run.max(initial=0))),
-        len(trials),
-        sum(trial.hit is not None for trial in trials),
-        "+".join(sorted({trial.sandbox for trial in trials if trial.sandbox})),
-        max((trial.host_memory_bytes for trial in trials), default=0),
-        max((trial.device_memory_bytes for trial in trials), default=0),
-        tuple(_marks(trials, studies_W, results)),
-    )
+def _entries(results: Results, table: TimesTable, found: Estimate, order: list[int], reference: int) -> tuple[Entry, ...]:
+    columns, rank_S = table.base_columns, ranks(found.score_S)
+    times_SB, steps_SB = found.times_SW[:, columns], median(table.study_steps_SWK)[:, columns]
+    variances_SB, freedom_SB = found.variances_SW[:, columns], found.freedom_SW[:, columns]
+    unknown_SB = np.zeros(times_SB.shape)
+    studies_SW = (~np.isnan(table.study_times_SWK)).sum(axis=-1)
+    trials: dict[str, list[Trial]] = {name: [] for name in table.submissions}
+    for trial in results.trials:
+        trials[trial.submission].append(trial)
+    entries = []
+    for s in order:
+        own, run = trials[table.submissions[s]], studies_SW[s][studies_SW[s] > 0]
+        entries.append(
+            Entry(
+                int(rank_S[s]),
+                table.submissions[s],
+                float(found.score_S[s]),
+                found.intervals[s],
+                int(np.isfinite(times_SB[s]).sum()),
+                int(np.isfinite(found.ratios_SB[s]).sum()),
+                speedup(times_SB, variances_SB, freedom_SB, s, reference),
+                speedup(steps_SB, unknown_SB, unknown_SB, s, reference),
+                tuple(found.probability_SS[s].tolist()),
+                (int(run.min()), int(run.max())) if len(run) else (0, 0),
+                len(own),
+                sum(trial.hit is not None for trial in own),
+                "+".join(sorted({trial.sandbox for trial in own if trial.sandbox})),
+                max((trial.host_memory_bytes for trial in own), default=0),
+                max((trial.device_memory_bytes for trial in own), default=0),
+                tuple(_marks(own, studies_SW[s], results)),
+            )
+        )
+    return tuple(entries)
 
 
-def _marks(trials: list[Trial], studies_W: np.ndarray, results: Results) -> Iterator[str]:
+def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) -> Iterator[str]:
     """What a reader must know before believing the row."""
     if results.differences:
         yield "mixed board"
@@ -181,8 +139,11 @@ def _in_order(rows: tuple[Cell, ...], order: list[int], workloads: int) -> tuple
 
 def _profiles(ratios_SB: Floats, ratios_RSB: Floats, taus: Floats) -> ProfileBands:
     rho = profile(ratios_SB, taus)
-    low, high = bands(profile(ratios_RSB, taus)) if len(ratios_RSB) else (np.full(rho.shape, np.nan),) * 2
-    return ProfileBands(taus, rho, low, high)
+    if not len(ratios_RSB):
+        return ProfileBands(taus, rho, np.full(rho.shape, np.nan), np.full(rho.shape, np.nan))
+    # one submission at a time: all at once would take gigabytes on a board of a hundred
+    edges = [bands(profile(ratios_RSB[:, s], taus)) for s in range(len(rho))]
+    return ProfileBands(taus, rho, np.stack([low for low, _ in edges]), np.stack([high for _, high in edges]))
 
 
 def _notes(replicates: int, options: ScoreOptions) -> Iterator[str]:

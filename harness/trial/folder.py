@@ -47,7 +47,7 @@ class TrialFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / "spec.json").exists():
-                self._must_be(spec)
+                self.must_be(spec)
             else:
                 shutil.rmtree(self.source, ignore_errors=True)
                 shutil.copytree(spec.submission_path, self.source, ignore=shutil.ignore_patterns(*IGNORED))
@@ -101,7 +101,8 @@ class TrialFolder:
         except FileNotFoundError:
             return []
 
-    def _must_be(self, spec: TrialSpec) -> None:
+    def must_be(self, spec: TrialSpec) -> None:
+        """Raises UserError when the folder is of another trial; where things are read from may differ."""
         there = read_spec(self.path / "spec.json")
         ours, theirs = spec.to_json(), there.to_json()
         different = sorted(name for name in ours if json.dumps(ours[name]) != json.dumps(theirs[name]) and not name.endswith("_path"))

@@ -117,7 +117,7 @@ def read_record(folder: Path) -> Record | None:
     """Returns the record of a trial's folder, or None when the trial has not ended."""
     try:
         values = json.loads((folder / "record.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     values.pop("schema")
     for name in ("reached", "last"):

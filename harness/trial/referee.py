@@ -69,9 +69,12 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
     Raises:
         UserError: the folder or the data cache cannot be written, or the folder holds another trial.
     """
+    folder = TrialFolder(path)
     record = read_record(path)
     if record is None:
-        record = Referee(spec, TrialFolder(path), cache, watcher, patience or Patience()).run()
+        record = Referee(spec, folder, cache, watcher, patience or Patience()).run()
+    else:
+        folder.must_be(spec)
     watcher.ended(record, path)
     return record
 

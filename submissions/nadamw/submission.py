@@ -20,9 +20,10 @@ class NAdamW(torch.optim.AdamW):
                 if not self.state[p]:
                     self.state[p]["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
                     self.state[p].update({name: torch.zeros_like(p) for name in ("m", "exp_avg", "exp_avg_sq")})
-            m = [self.state[p]["m"] for p in params]
-            torch._foreach_lerp_(m, [p.grad for p in params], 1 - group["betas"][0])
-            torch._foreach_copy_([self.state[p]["exp_avg"] for p in params], m)
+            if params:
+                m = [self.state[p]["m"] for p in params]
+                torch._foreach_lerp_(m, [p.grad for p in params], 1 - group["betas"][0])
+                torch._foreach_copy_([self.state[p]["exp_avg"] for p in params], m)
         super().step()
 
 

@@ -1,0 +1,67 @@
+"""The protocol: every message survives the wire, everything else is refused."""
+
+import socket
+
+import pytest
+
+from harness.trial.messages import Channel, Failed, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written, decode, encode
+from harness.workload import Evaluation
+
+MESSAGES = [
+    Task({"a": 1}, "s", "d", "x", None),
+    Ready(swaps=True),
+    Resume(1.5, Evaluation(0.1, 0.2)),
+    Resume(0.0),
+    Paused(3, 48, 0, done=True),
+    Swapped(),
+    Written(),
+    Failed("crashed", "why\nso"),
+    Stop(),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
+def test_round_trip(message: object) -> None:
+    assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"hello",
+        b"[]",
+        b"3",
+        b'{"kind": "Win"}',
+        b'{"kind": "Ready"}',
+        b'{"kind": "Ready", "swaps": true, "more": 1}',
+        b'{"kind": "Paused", "step": "ten", "examples": 1, "device_memory_bytes": 0}',
+        b'{"kind": "Paused", "step": -1, "examples": 1, "device_memory_bytes": 0}',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_message(line: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode(line)
+
+
+def test_channel_waits_times_out_and_sees_the_end() -> None:
+    here, there = map(Channel, socket.socketpair())
+    assert here.receive(timeout_s=0) is None
+    there.send(Ready(swaps=False))
+    there.send(Stop())
+    assert here.receive() == Ready(swaps=False)
+    assert here.receive(0) == Stop()
+    there.close()
+    with pytest.raises(EOFError):
+        here.receive()
+
+
+def test_channel_refuses_a_flood() -> None:
+    one, two = socket.socketpair()
+    two.setblocking(False)
+    channel = Channel(one)
+    with pytest.raises(ProtocolError, match="more than 1 MiB"):
+        while True:
+            two.send(b"x" * 65536)
+            channel.receive(timeout_s=0)
