@@ -166,9 +166,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture
-def world(tmp_path: Path, cache: Path) -> World:
-    folder = tmp_path / "workloads" / "toy"
+def write_toy(root: Path) -> None:
+    """Writes the toy workload below a project's root."""
+    folder = root / "workloads" / "toy"
     folder.mkdir(parents=True)
     (folder / "workload.py").write_text(TOY_WORKLOAD)
+
+
+@pytest.fixture
+def world(tmp_path: Path, cache: Path) -> World:
+    write_toy(tmp_path)
     return World(tmp_path, cache)

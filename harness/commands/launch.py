@@ -35,7 +35,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if earlier is not None:
         plan = plan.with_earlier(earlier, ledger)
     for submission in plan.submissions:
-        check_importable(Path(submission.path))
+        check_importable(Path(submission.path), given.sandbox)
     write_plan(ledger, plan)
     trials = list(plan.trials(project))
     missing = [spec for spec in trials if not (spec.folder(ledger) / "record.json").exists()]

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     workload = project.workload(given.workload)
     submission = plan_submission(project, given.submission, given.hp)
     spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
-    check_importable(Path(submission.path))
+    check_importable(Path(submission.path), given.sandbox)
     console = Console(highlight=False)
     display = Display(console)
     time = datetime.now().strftime("%Y%m%d-%H%M%S")

@@ -30,7 +30,7 @@ def plot_files(board: Board) -> dict[str, bytes]:
     from matplotlib.figure import Figure
 
     entries = board.entries[:PANELS]
-    columns = min(COLUMNS, len(entries))
+    columns = min(COLUMNS, max(2, len(entries)))  # one panel alone would be too narrow for the labels
     rows = math.ceil(len(entries) / columns)
     with rc_context({"svg.hashsalt": "finishline", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(0.75 * WIDTH * columns + 0.5, 1.6 * HEIGHT * rows + 0.6))
@@ -56,7 +56,8 @@ def _panel(axes: "Axes", bands: ProfileBands, s: int, shown: int, left: float, b
     """Draws entry `s` with its lower left corner at (1, 0) of the profile shifted to (left, bottom)."""
     x = bands.taus_T - 1 + left
     if not np.isnan(bands.low_ST[s]).any():
-        axes.fill_between(x, bands.low_ST[s] + bottom, bands.high_ST[s] + bottom, step="post", color=BAND, linewidth=0, zorder=0)
+        low, high = (_steps(x, edge[s] + bottom)[:, :-1] for edge in (bands.low_ST, bands.high_ST))
+        axes.fill(*np.hstack([low, high[:, ::-1]]), color=BAND, linewidth=0, zorder=0)
     others = [_steps(x, bands.rho_ST[i] + bottom) for i in range(shown) if i != s]
     if others:
         # one line with gaps draws several times faster than many lines

@@ -17,11 +17,11 @@ def board_table(board: Board) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title(board), title_justify="left")
+    table = Table(title=Text(title(board)), title_justify="left")
     table.add_column("rank", justify="right")
     table.add_column("submission", overflow="fold")
     for name in ("score", "95 %", "P(first)", "reached", f"speed-up over {board.reference}", "in steps"):
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     table.add_column("marks", overflow="fold")
     bases = sum(not info.variant_of for info in board.workloads)
     for entry in board.entries:

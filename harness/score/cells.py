@@ -81,7 +81,7 @@ def _why_not_counted(table: TimesTable, times_SW: Floats, s: int, w: int, ratio:
     if not np.isinf(ratio):
         return ""
     variants = [v for v in np.flatnonzero(table.bases_W == w) if v != w]
-    best = np.nanmin(times_SW, axis=0)
+    best = np.where(np.isnan(times_SW), np.inf, times_SW).min(axis=0)
     for v in variants:
         if not np.isfinite(times_SW[s, v]):
             return f"does not count: its variant {table.workloads[v]} was not reached"

@@ -58,7 +58,9 @@ def parse_measurements(data: bytes, line: FinishLine, where: str | Path) -> Meas
         raise UserError(f"{where}: not a text file (binary bytes); restore or remove it")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
-    lines = data.rstrip(b"\n").split(b"\n")
+    lines = data.strip(b"\n").split(b"\n")
+    if b"" in lines:
+        lines = [text for text in lines if text]
     if max(map(len, lines)) > LONGEST_LINE:
         number = next(i for i, text in enumerate(lines, 1) if len(text) > LONGEST_LINE)
         raise UserError(f"{where}:{number}: a line of {len(lines[number - 1]):,} characters is no table row; restore or remove the file")

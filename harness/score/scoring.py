@@ -18,7 +18,7 @@ from harness.score.quirks import quirks
 from harness.score.results import Clock, Results, Rules, Trial
 from harness.score.sensitivity import shifts
 from harness.score.times import Floats, TimesTable, median, tabulate
-from harness.score.uncertainty import bands
+from harness.score.uncertainty import profile_bands
 
 RULESET_STUDIES = 3
 TAUS = np.round(np.arange(100, 401) / 100, 2)
@@ -141,8 +141,7 @@ def _profiles(ratios_SB: Floats, ratios_RSB: Floats, taus: Floats) -> ProfileBan
     rho = profile(ratios_SB, taus)
     if not len(ratios_RSB):
         return ProfileBands(taus, rho, np.full(rho.shape, np.nan), np.full(rho.shape, np.nan))
-    # one submission at a time: all at once would take gigabytes on a board of a hundred
-    edges = [bands(profile(ratios_RSB[:, s], taus)) for s in range(len(rho))]
+    edges = [profile_bands(ratios_RSB[:, s], taus) for s in range(len(rho))]
     return ProfileBands(taus, rho, np.stack([low for low, _ in edges]), np.stack([high for _, high in edges]))
 
 

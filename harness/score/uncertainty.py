@@ -4,7 +4,7 @@ The studies of a cell (a submission on a workload) are the units that were drawn
 its own trials as they were drawn (Davison & Hinkley 1997, "Bootstrap Methods and their Application", section 3.8). Few studies need care
 in three places, and `docs/scoring.md` shows how the result covers:
 
-* three hits of three do not prove a target that is always met. Whether a study hits is drawn from Beta(hits + a, misses + a) with `a`
+* three hits of three do not prove a target that is mostly met. How often studies hit is drawn from Beta(hits + a, misses + a) with `a`
   learned from the board: how often two studies of one cell disagree (`prior_weight`). Where they never do, a is 0 and nothing is added.
 * the median of two resampled studies varies half as much as it should: its deviations are scaled.
 * the best of several noisy times is too good, so that scores of near-equal entries are too low: `optimistic_ratios` asks what the score
@@ -41,13 +41,13 @@ def prior_weight(study_times_SWK: Floats) -> float:
 def replicate_medians(study_times_SWK: Floats, replicates: int, rng: np.random.Generator) -> Floats:
     """Draws as many studies for each cell as it has, with replacement; returns the replicates' median times [R, S, W].
 
-    A study that hits takes the time of one of the cell's hits, or of the slowest entry on the workload where the cell has none.
+    How often a cell hits is drawn from its Beta distribution. Where that is at most half, the median is a miss; elsewhere the share that
+    misses is infinite and the rest take the times of the cell's hits, or of the slowest entry on the workload where it has none.
     """
     shape = study_times_SWK.shape
     present, hit = ~np.isnan(study_times_SWK), np.isfinite(study_times_SWK)
     studies, hits = present.sum(axis=-1), hit.sum(axis=-1)
-    with np.errstate(invalid="ignore"):
-        slowest = np.where(hit, study_times_SWK, -np.inf).max(axis=(0, 2), initial=-np.inf)
+    slowest = np.where(hit, study_times_SWK, -np.inf).max(axis=(0, 2), initial=-np.inf)
     ordered = np.sort(np.where(hit, study_times_SWK, np.inf), axis=-1)
     ordered = np.where((hits == 0)[..., None], np.where(np.isfinite(slowest), slowest, np.inf)[:, None], ordered)
 
@@ -56,10 +56,13 @@ def replicate_medians(study_times_SWK: Floats, replicates: int, rng: np.random.G
     weight = prior_weight(study_times_SWK)
     if weight > 0:
         chance = rng.beta(hits + weight, studies - hits + weight, (replicates, *shape[:2]))
-        times[rng.random(times.shape) >= chance[..., None]] = np.inf
+        misses = np.minimum(np.round(studies * (1 - chance)), (studies - 1) // 2)
+        misses = np.where(chance > 0.5, misses, studies)
     else:
-        times[:, hits == 0] = np.inf
-    times[:, np.arange(shape[-1]) >= studies[..., None]] = np.nan
+        misses = np.broadcast_to(np.where(hits > 0, 0, studies), (replicates, *shape[:2]))
+    number = np.arange(shape[-1])
+    times[number < misses[..., None]] = np.inf
+    times[:, number >= studies[..., None]] = np.nan
     medians = median(times)
     if (studies == 2).any():
         centre = median(study_times_SWK)
@@ -110,6 +113,16 @@ def mean_ratio_interval(log_ratio: float, variance: float, degrees: float) -> In
 def bands(samples_R: Floats) -> Floats:
     """Lower and upper edges [2, ...] of the percentile intervals of samples [R, ...]."""
     return np.quantile(samples_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+
+
+def profile_bands(ratios_RB: Floats, taus_T: Floats) -> tuple[Floats, Floats]:
+    """The pointwise 95 % band of one submission's profile at every tau, [T] each.
+
+    A profile is at least j / B at tau where the j-th smallest ratio is at most tau, so sorting finds all quantiles at once.
+    """
+    ordered_RB = np.sort(np.sort(ratios_RB, axis=1), axis=0)
+    share_BT = np.stack([np.searchsorted(column, taus_T, side="right") for column in ordered_RB.T]) / len(ratios_RB)
+    return (share_BT >= (1 + LEVEL) / 2).mean(axis=0), (share_BT > (1 - LEVEL) / 2).mean(axis=0)
 
 
 def optimistic_ratios(ratios_SB: Floats, ratios_RSB: Floats, variances_SB: Floats, freedom_SB: Floats) -> Floats:

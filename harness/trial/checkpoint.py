@@ -33,6 +33,7 @@ class Position:
 
     step: int
     examples: int
+    done: bool
     reading: Reading
     host_memory_bytes: int
     device_memory_bytes: int
@@ -70,7 +71,7 @@ class CheckpointStore:
         for folder in self._newest_first():
             try:
                 values = json.loads((folder / POSITION).read_text())
-                if all(_sha256(folder / name) == digest for name, digest in values.pop("sha256").items()):
+                if all(sha256(folder / name) == digest for name, digest in values.pop("sha256").items()):
                     return Checkpoint(folder, Position(**{**values, "reading": Reading(**values["reading"])}))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
@@ -148,6 +149,7 @@ def _sync_and_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Returns the hex digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.files import write_atomically
 from harness.hardware import Machine
 from harness.trial.checkpoint import CheckpointStore
-from harness.trial.record import Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
+from harness.trial.record import RESUMABLE, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
 from harness.trial.spec import TrialSpec, read_spec
 
 IGNORED = ("__pycache__", ".*")
@@ -64,6 +64,10 @@ class TrialFolder:
         """Adds an evaluation."""
         append_row(self.path / "evals.csv", row)
 
+    def reopen(self) -> None:
+        """Takes the record of a trial that will be gone on with out of the way."""
+        (self.path / "record.json").unlink()
+
     def begin_segment(self, from_step: int, from_time_s: float) -> list[Row]:
         """Notes that this process takes the trial on from here; drops the rows that are about to be made again and returns the others."""
         rows = [row for row in read_rows(self.path / "evals.csv") if row.step < from_step]
@@ -92,8 +96,9 @@ class TrialFolder:
         """Writes the record and removes what only an unfinished trial needs."""
         write_record(self.path, record)
         shutil.rmtree(self.scratch, ignore_errors=True)
-        self.checkpoints.clear()
-        (self.path / "segments.json").unlink(missing_ok=True)
+        if record.verdict not in RESUMABLE:
+            self.checkpoints.clear()
+            (self.path / "segments.json").unlink(missing_ok=True)
 
     def _starts(self) -> list[_Start]:
         try:

@@ -1,25 +1,33 @@
-"""Whether a submission can be imported at all, found out in a process of its own before anything is started."""
+"""Whether a submission can be imported at all, found out in a sandboxed process of its own before anything is started."""
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.trial.runner_process import environment
+from harness.trial.sandbox import View, build, choose
 
 
-def check_importable(folder: Path) -> None:
-    """Imports `folder/submission.py` in another process.
+def check_importable(folder: Path, sandbox: str) -> None:
+    """Imports `folder/submission.py` in another process, in the sandbox mode that trials will use.
 
     Raises:
-        UserError: it raises, or does not define exactly one Submission.
+        UserError: it raises, or does not define exactly one Submission; or the sandbox does not work here.
     """
-    from harness.trial.runner_process import environment
-
-    command = [sys.executable, "-m", "harness.trial.import_check", str(folder)]
-    outcome = subprocess.run(command, env=environment(threads=1), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        nothing = Path(scratch) / "nothing"
+        box = build(
+            choose(sandbox), View(source=folder, data=nothing, scratch=Path(scratch), checkpoint=None, workload=nothing), Path(scratch)
+        )
+        command = [*box.command, sys.executable, "-m", "harness.trial.import_check", str(box.view.source)]
+        outcome = subprocess.run(
+            command, env=environment(threads=1), cwd=scratch, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
     if outcome.returncode:
-        lines = outcome.stderr.strip().splitlines() or [f"{folder / 'submission.py'} ended the process that imported it"]
-        raise UserError(lines[-1])
+        lines = outcome.stderr.strip().splitlines() or ["submission.py ended the process that imported it"]
+        raise UserError(lines[-1].replace(str(box.view.source), str(folder)))
 
 
 def main() -> int:

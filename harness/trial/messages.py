@@ -19,9 +19,14 @@ MAX_MESSAGE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Task:
-    """What to run, and where: folders with the submission, the data, to write to, and (or None) to go on from."""
+    """What to run, and where: folders with workload, submission, data, to write to, and (or None) to go on from.
+
+    `memory_bytes` is how much the process may take.
+    """
 
     spec: dict[str, Any]
+    memory_bytes: int
+    workload: str
     source: str
     data: str
     scratch: str
@@ -30,12 +35,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Ready:
-    """Model and data are built and warmed up (after a resume: the state is restored, too).
+    """Model and data are built and warmed up. The submission is loaded only now, with the clock running.
 
-    `swaps`: the submission evaluates other weights than it trains, so that each evaluation has a `Swapped` stage.
+    On going on from a checkpoint the submission was loaded before and its state restored; the weights are in scratch to prove it.
     """
-
-    swaps: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,12 @@ class Swapped:
 
 @dataclass(frozen=True)
 class Written:
-    """What was to be written (checkpoint or weights) is on disk below scratch."""
+    """What was to be written (checkpoint or weights) is on disk below scratch.
+
+    `swaps`: the submission evaluates other weights than it trains, so that each evaluation has a `Swapped` stage.
+    """
+
+    swaps: bool
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from harness.files import write_atomically
 from harness.trial.spec import SCHEMA, TrialSpec
 
 Verdict = Literal["reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"]
+RESUMABLE: tuple[Verdict, ...] = ("crashed", "out_of_memory", "timed_out", "stopped")
+"""Verdicts that the machine or the organiser may have caused: the checkpoint stays, and the trial can be taken up again."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,18 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Returns the rows of an evals.csv; a last line that a kill cut short is left out."""
+    """Returns the rows of an evals.csv up to the first line that is none: a kill may have cut the last one short."""
     try:
         lines = path.read_text().split("\n")[1:-1]
     except FileNotFoundError:
         return []
-    return [_row(line.split(",")) for line in lines]
+    rows = []
+    for line in lines:
+        try:
+            rows.append(_row(line.split(",")))
+        except ValueError:
+            break
+    return rows
 
 
 def rewrite_rows(path: Path, rows: list[Row]) -> None:

@@ -12,18 +12,20 @@ from typing import NoReturn, Protocol, TypeVar
 from harness.data import prepare
 from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
-from harness.trial.checkpoint import WEIGHTS, Checkpoint, Position
+from harness.trial.checkpoint import WEIGHTS, Checkpoint, Position, sha256
 from harness.trial.clock import Clock
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
 from harness.trial.processes import adopt_orphans
-from harness.trial.record import Record, Row, Verdict, read_record
-from harness.trial.runner_process import PENDING, SWAPPED, RunnerProcess
+from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
+from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
+from harness.trial.sandbox import View, build, choose
 from harness.trial.spec import TrialSpec
 from harness.workload import Evaluation
 
 TICK_S = 0.5
+MEMORY_SHARE = 0.8
 M = TypeVar("M", bound=Message)
 
 
@@ -64,17 +66,21 @@ class Ended(Exception):
 def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patience: Patience | None = None) -> Record:
     """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
 
-    A trial that has a record is not run again. On Ctrl-C the runner dies and the trial can be taken up later.
+    A trial whose record is a result is not run again; one that crashed, ran out of memory, timed out or was stopped goes on from its last
+    checkpoint. On Ctrl-C the runner dies and the trial can be taken up later.
 
     Raises:
         UserError: the folder or the data cache cannot be written, or the folder holds another trial.
     """
     folder = TrialFolder(path)
     record = read_record(path)
+    if record is not None:
+        folder.must_be(spec)
+        if record.verdict in RESUMABLE:
+            folder.reopen()
+            record = None
     if record is None:
         record = Referee(spec, folder, cache, watcher, patience or Patience()).run()
-    else:
-        folder.must_be(spec)
     watcher.ended(record, path)
     return record
 
@@ -90,6 +96,7 @@ class Referee:
 
     def run(self) -> Record:
         """Runs the trial to its verdict; writes and returns the record."""
+        mode = choose(self.spec.sandbox)
         adopt_orphans()
         machine = this_machine()
         workload = load_workload(Path(self.spec.workload_path), self.spec.workload)
@@ -97,44 +104,60 @@ class Referee:
         self.folder.open(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()
         self.watcher.started(self.spec)
-        with RunnerProcess(self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
+        view = View(
+            source=self.folder.source,
+            data=data,
+            scratch=self.folder.scratch,
+            checkpoint=checkpoint.folder if checkpoint else None,
+            workload=Path(self.spec.workload_path),
+            veiled=workload.veiled_files(),
+        )
+        sandbox = build(mode, view, self.cache)
+        with RunnerProcess(sandbox, self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
             self.clock = Clock(self.runner.tree.cpu_s)
-            resume_from = str(checkpoint.folder) if checkpoint else None
             try:
-                self._send(Task(self.spec.to_json(), str(self.folder.source), str(data), str(self.folder.scratch), resume_from))
+                self._send(_task(self.spec, sandbox.view, machine.memory_bytes))
                 self.evaluator = Evaluator(workload, data)
                 self._course(checkpoint)
             except Ended as ended:
                 self.clock.stop("evaluation")
                 verdict, reason = ended.verdict, ended.reason
-        record = self._record(verdict, reason, machine.fingerprint)
+        record = self._record(verdict, reason, mode, machine.fingerprint)
         self.folder.close(record)
         return record
 
     def _course(self, checkpoint: Checkpoint | None) -> NoReturn:
         """Runs the trial until something raises Ended."""
-        ready = self._wait(Ready, self.patience.startup_s)
-        if checkpoint is None:
+        self._wait(Ready, self.patience.startup_s)
+        if checkpoint is not None:
+            self._go_back_to(checkpoint)
+        else:
             self.rows = self.folder.begin_segment(0, 0.0)
             self._resume(None)
-        else:
-            self._go_back_to(checkpoint.position)
-            self._evaluation(checkpoint.folder / WEIGHTS, ready.swaps)
         while True:
             paused = self._wait_on_clock(Paused)
             self.step, self.examples = paused.step, paused.examples
             self.device_memory_bytes = max(self.device_memory_bytes, paused.device_memory_bytes)
-            self._wait(Written, self.patience.write_s)
+            written = self._wait(Written, self.patience.write_s)
             self._freeze()
-            position = Position(self.step, self.examples, self.clock.read(), self.host_memory_bytes, self.device_memory_bytes)
+            position = self._position(paused.done)
             saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position)
-            self._evaluation(saved.folder / WEIGHTS, ready.swaps, last=paused.done)
+            self._evaluation(saved.folder / WEIGHTS, written.swaps, last=paused.done)
 
-    def _go_back_to(self, position: Position) -> None:
+    def _go_back_to(self, checkpoint: Checkpoint) -> None:
+        """Takes the trial up at a checkpoint: its evaluation is made (again), and training goes on from there."""
+        position = checkpoint.position
         self.step, self.examples = position.step, position.examples
         self.host_memory_bytes, self.device_memory_bytes = position.host_memory_bytes, position.device_memory_bytes
         self.clock.go_back_to(position.reading)
         self.rows = self.folder.begin_segment(position.step, position.reading.time_s)
+        if sha256(self.folder.scratch / RESTORED) != sha256(checkpoint.folder / WEIGHTS):
+            raise Ended("rejected", "after going on from a checkpoint the weights were not those of the checkpoint")
+        self.clock.stop("checkpoint")
+        self._send(Resume(self.clock.time_s))
+        written = self._wait(Written, self.patience.write_s)
+        self._freeze()
+        self._evaluation(checkpoint.folder / WEIGHTS, written.swaps, last=position.done)
 
     def _evaluation(self, weights: Path, swaps: bool, last: bool = False) -> None:
         """Evaluates the weights of a checkpoint, or those that the submission swaps in, and lets training go on.
@@ -253,6 +276,9 @@ class Referee:
         except OSError:
             self._runner_ended()
 
+    def _position(self, done: bool) -> Position:
+        return Position(self.step, self.examples, done, self.clock.read(), self.host_memory_bytes, self.device_memory_bytes)
+
     def _best(self) -> float | None:
         metrics = [row.valid_metric for row in self.rows if math.isfinite(row.valid_metric)]
         pick = min if self.spec.workload.direction == "minimize" else max
@@ -262,7 +288,7 @@ class Referee:
         best, workload = self._best(), self.spec.workload
         return "no evaluation was made" if best is None else f"best {workload.metric} {best:.4g}, target {workload.target:g}"
 
-    def _record(self, verdict: Verdict, reason: str, hardware: str) -> Record:
+    def _record(self, verdict: Verdict, reason: str, sandbox: str, hardware: str) -> Record:
         reading = self.clock.read()
         return Record.of(
             self.spec,
@@ -275,9 +301,21 @@ class Referee:
             host_memory_bytes=self.host_memory_bytes,
             device_memory_bytes=self.device_memory_bytes,
             segments=self.folder.segments(reading.time_s),
-            sandbox="none",
+            sandbox=sandbox,
             hardware=hardware,
             versions=versions(),
             weights_sha256=self.weights_sha256,
             **asdict(reading),
         )
+
+
+def _task(spec: TrialSpec, view: View, machine_memory_bytes: int) -> Task:
+    return Task(
+        spec=spec.to_json(),
+        memory_bytes=int(MEMORY_SHARE * machine_memory_bytes),
+        workload=str(view.workload),
+        source=str(view.source),
+        data=str(view.data),
+        scratch=str(view.scratch),
+        checkpoint=str(view.checkpoint) if view.checkpoint else None,
+    )

@@ -8,6 +8,7 @@ import gc
 import mmap
 import os
 import random
+import resource
 import socket
 import struct
 import sys
@@ -26,9 +27,10 @@ from harness.seeds import stream_seed
 from harness.stream import Stream
 from harness.submission import Setting, StateError, Submission, WorkloadFacts, overrides
 from harness.trial.checkpoint import STATE, WEIGHTS, load_state, load_weights, random_state, save_state, save_weights, set_random_state
+from harness.trial.guard import Guard, RuleBroken
 from harness.trial.messages import Channel, Failed, Message, Paused, Ready, Resume, Stop, Swapped, Task, Written
 from harness.trial.processes import die_with_parent
-from harness.trial.runner_process import PENDING, PROGRESS, SWAPPED
+from harness.trial.runner_process import PENDING, PROGRESS, RESTORED, SWAPPED
 from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 
@@ -43,24 +45,31 @@ class Runner:
     def __init__(self, channel: Channel, task: Task) -> None:
         self.channel = channel
         self.spec = TrialSpec.from_json(task.spec)
-        self.scratch = Path(task.scratch)
+        self.source, self.scratch = Path(task.source), Path(task.scratch)
+        self.resume_from = Path(task.checkpoint) if task.checkpoint else None
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.step = 0
-        self.started = (0.0, time.monotonic())
+        self.resumed_at = (0.0, time.monotonic())
         self.progress = _shared_counter(self.scratch / PROGRESS)
-        self.build(Path(task.source), Path(task.data))
-        if task.checkpoint is not None:
-            self.restore(Path(task.checkpoint))
-        self.resumed = task.checkpoint is not None
+        self.build(Path(task.workload), Path(task.data))
 
-    def build(self, source: Path, data: Path) -> None:
-        """Makes data, model, stream and submission. Off the clock."""
+    def build(self, workload: Path, data: Path) -> None:
+        """Makes data, model and stream, and warms up. Off the clock, before any code of the submission runs."""
         spec = self.spec
-        self.workload = load_workload(Path(spec.workload_path), spec.workload)
-        submission_class = load_submission(source)
+        self.workload = load_workload(workload, spec.workload)
         seed_everything(stream_seed(spec.seed, "model"))
         self.model = self.workload.build_model().to(self.device).train()
         training_data = self.workload.load(data, "train")
+        batch_size = spec.workload.reference_batch
+        self.stream = Stream(self.workload, training_data, batch_size, stream_seed(spec.seed, "data"), self.device)
+        warm_up(self.workload, self.model, training_data, batch_size, self.device)
+        self.guard = Guard(self.model, self.workload)
+        seed_everything(stream_seed(spec.seed, "dropout"))
+        gc.collect()
+
+    def load_submission(self) -> None:
+        """Imports the submission, makes it and has it set up."""
+        spec = self.spec
         facts = WorkloadFacts(**{name: getattr(spec.workload, name) for name in WorkloadFacts.__dataclass_fields__})
         setting = Setting(
             model=self.model,
@@ -70,21 +79,19 @@ class Runner:
             losses=lambda batch: self.workload.losses(self.model, batch),
             generator=torch.Generator().manual_seed(stream_seed(spec.seed, "submission")),
             device=self.device,
-            clock=lambda: self.started[0] + time.monotonic() - self.started[1],
+            clock=lambda: self.resumed_at[0] + time.monotonic() - self.resumed_at[1],
         )
-        self.submission: Submission = submission_class(setting)
+        self.submission: Submission = load_submission(self.source)(setting)
+        self.swaps = overrides(self.submission, "eval_weights")
         batch_size = self.submission.batch_size(facts)
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
-        self.stream = Stream(self.workload, training_data, batch_size, stream_seed(spec.seed, "data"), self.device)
-        self.swaps = overrides(self.submission, "eval_weights")
-        warm_up(self.workload, self.model, training_data, batch_size, self.device)
-        seed_everything(stream_seed(spec.seed, "dropout"))
-        gc.collect()
+        self.stream.batch_size = batch_size
+        self.submission.setup()
 
     def restore(self, checkpoint: Path) -> None:
-        """Goes back to a checkpoint. Off the clock: this time was charged before."""
-        self.submission.setup()
+        """Goes back to a checkpoint and hands its weights in again as proof. Off the clock: this time was charged before."""
+        self.load_submission()
         load_weights(self.model, checkpoint / WEIGHTS)
         state = load_state(checkpoint / STATE)
         self.submission.load_state_dict(state["submission"])
@@ -92,17 +99,21 @@ class Runner:
         self.stream.load_state_dict(state["stream"])
         self.step = state["step"]
         set_random_state(state["random"])
+        save_weights(self.model, self.scratch / RESTORED)
 
     def train(self) -> None:
         """Trains until the referee says Stop."""
-        self.channel.send(Ready(swaps=self.swaps))
-        if self.resumed:
-            self.evaluate()
-        else:
+        if self.resume_from is not None:
+            self.restore(self.resume_from)
+            self.channel.send(Ready())
             self.wait()
-            self.submission.setup()
+            self.channel.send(Written(self.swaps))
+        else:
+            self.channel.send(Ready())
+            self.wait()
+            self.load_submission()
             self.checkpoint()
-            self.evaluate()
+        self.evaluate()
         every = self.spec.evaluate_every
         due = (self.stream.examples // every + 1) * every
         submission, stream, progress = self.submission, self.stream, self.progress
@@ -122,6 +133,7 @@ class Runner:
         self.synchronise()
         memory = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
         self.channel.send(Paused(self.step, self.stream.examples, memory, done=self.submission.done()))
+        self.guard.check()
         folder = self.scratch / PENDING
         folder.mkdir(exist_ok=True)
         save_weights(self.model, folder / WEIGHTS)
@@ -133,7 +145,7 @@ class Runner:
             "step": self.step,
         }
         save_state(folder / STATE, state)
-        self.channel.send(Written())
+        self.channel.send(Written(self.swaps))
 
     def evaluate(self) -> None:
         """Lets the referee evaluate the weights of the last checkpoint, or those that the submission swaps in; leaves no trace."""
@@ -144,7 +156,7 @@ class Runner:
                 self.synchronise()
                 self.channel.send(Swapped())
                 save_weights(self.model, self.scratch / SWAPPED)
-                self.channel.send(Written())
+                self.channel.send(Written(self.swaps))
                 resume = self.wait()
         else:
             resume = self.wait()
@@ -159,7 +171,7 @@ class Runner:
         assert message is not None
         self.take(message)
         assert isinstance(message, Resume), message
-        self.started = (message.time_s, time.monotonic())
+        self.resumed_at = (message.time_s, time.monotonic())
         return message
 
     def take(self, message: Message) -> None:
@@ -192,14 +204,22 @@ def seed_everything(seed: int) -> None:
 
 def explain(error: BaseException) -> Failed:
     """Returns the message for an exception that ended the runner: what, and where in the submission."""
+    if isinstance(error, RuleBroken):
+        return Failed("rejected", str(error))
     place = ""
     for frame in traceback.extract_tb(error.__traceback__):
-        if "/harness/" not in frame.filename and "/site-packages/" not in frame.filename:
+        if Path(frame.filename).name == "submission.py":
             place = f" at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:500] + place
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return Failed("out_of_memory", reason)
     return Failed("crashed", f"the state cannot be saved: {error}" if isinstance(error, StateError) else reason)
+
+
+def set_limits(memory_bytes: int) -> None:
+    """Bounds what this process and each of its children may take: memory, and no core dumps. Nothing in here can raise them again."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _shared_counter(path: Path) -> mmap.mmap:
@@ -216,6 +236,7 @@ def main() -> None:
     try:
         task = channel.receive()
         assert isinstance(task, Task), task
+        set_limits(task.memory_bytes)
         torch.set_num_threads(task.spec["workload"]["threads"])
         Runner(channel, task).train()
     except (Stopped, EOFError, BrokenPipeError):

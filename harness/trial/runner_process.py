@@ -11,22 +11,23 @@ from types import TracebackType
 
 from harness.trial.messages import Channel
 from harness.trial.processes import Tree
+from harness.trial.sandbox import PROJECT, Sandbox
 
-PROJECT = Path(__file__).resolve().parents[2]
-PENDING, SWAPPED, PROGRESS = "pending", "swapped.safetensors", "progress"  # what the runner writes to scratch
+# what the runner writes to scratch
+PENDING, SWAPPED, RESTORED, PROGRESS = "pending", "swapped.safetensors", "restored.safetensors", "progress"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "TMPDIR")
 
 
 class RunnerProcess:
     """The runner's process, its tree and the channel to it. On leaving the context every process of the tree is dead."""
 
-    def __init__(self, scratch: Path, log: Path, threads: int) -> None:
+    def __init__(self, sandbox: Sandbox, scratch: Path, log: Path, threads: int) -> None:
         here, there = socket.socketpair()
         self._progress = scratch / PROGRESS
         self._out_of_memory_kills = _out_of_memory_kills()
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "harness.trial.runner", str(there.fileno())],
+                [*sandbox.command, sys.executable, "-m", "harness.trial.runner", str(there.fileno())],
                 pass_fds=[there.fileno()],
                 cwd=scratch,
                 env=environment(threads),
@@ -66,11 +67,12 @@ class RunnerProcess:
             code = self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return False, "the runner closed its channel to the referee"
-        if code >= 0:
+        number = -code if code < 0 else code - 128  # bwrap reports a signal as 128 more
+        if number <= 0:
             return False, f"the runner's process ended by itself (exit code {code})"
         if _out_of_memory_kills() > self._out_of_memory_kills:
             return True, "the system killed the runner because memory ran out"
-        return False, f"the runner's process was killed by signal {-code}"
+        return False, f"the runner's process was killed by signal {number}"
 
     def wait_for_end(self, timeout_s: float) -> bool:
         """Reads away what the runner still says; returns whether it ended within `timeout_s` seconds."""
@@ -87,7 +89,7 @@ def environment(threads: int) -> dict[str, str]:
     """Returns the variables of a runner: only what it needs; nothing in them tells a submission what it trains."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     fixed = {"PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    libraries = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    libraries = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
     return kept | fixed | libraries
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workloads.glyphs import GlyphStyle, write_splits
+from workloads.glyph_data import GlyphStyle, write_splits
 from workloads.image_classification import DataConfig
 
 STYLE = GlyphStyle(

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Channels of the three stages; the stem has as many as the first stage."""
+    """Number of classes, and channels of the three stages; the stem has as many as the first stage."""
 
+    classes: int
     widths: tuple[int, int, int]
 
 
@@ -43,12 +44,12 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """3×3 stem of stride 2, one block per stage (stride 2 from the second on), mean over the pixels, linear head."""
 
-    def __init__(self, config: ModelConfig, classes: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         first, second, third = config.widths
         self.stem = nn.Sequential(nn.Conv2d(3, first, 3, 2, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU())
         self.stages = nn.Sequential(Block(first, first, 1), Block(first, second, 2), Block(second, third, 2))
-        self.head = nn.Linear(third, classes)
+        self.head = nn.Linear(third, config.classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

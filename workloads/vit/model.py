@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Side of a patch in pixels, width, number of blocks, attention heads and width inside the MLP."""
+    """Number of classes, side of a patch in pixels, width, number of blocks, attention heads, width inside the MLP."""
 
+    classes: int
     patch: int
     width: int
     depth: int
@@ -68,14 +69,14 @@ class VisionTransformer(nn.Module):
 
     positions_LD: Tensor
 
-    def __init__(self, config: ModelConfig, pixels: int, classes: int) -> None:
+    def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
         self.patch = config.patch
         self.patch_embedding = nn.Linear(3 * config.patch**2, config.width)
         self.register_buffer("positions_LD", sincos_positions(pixels // config.patch, config.width), persistent=False)
         self.blocks = nn.Sequential(*(Block(config) for _ in range(config.depth)))
         self.norm = nn.RMSNorm(config.width)
-        self.head = nn.Linear(config.width, classes)
+        self.head = nn.Linear(config.width, config.classes)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)

@@ -9,8 +9,6 @@ from harness.workload import Role, WorkloadConfig
 from workloads.image_classification import DataConfig, ImageClassification
 from workloads.vit.model import ModelConfig, VisionTransformer
 
-CLASSES = 16
-
 
 class ViTWorkload(ImageClassification):
     """A three-block ViT on stroke glyphs; see README.md."""
@@ -30,7 +28,7 @@ class ViTWorkload(ImageClassification):
 
     def build_model(self) -> VisionTransformer:
         """Returns the transformer; its head starts at zero."""
-        return VisionTransformer(self.model_config, self.data_config.pixels, CLASSES)
+        return VisionTransformer(self.model_config, self.data_config.pixels)
 
     def roles(self, model: nn.Module) -> dict[str, Role]:
         """The patch embedding, which maps pixels to the width, is `embedding`; the matrices inside the blocks are `hidden`."""

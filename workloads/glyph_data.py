@@ -4,8 +4,8 @@ A class is a polyline of six points. A sample bends it, poses it and draws it wi
 random noise. Every number of a sample is a hash of (seed, stream, sample id), so a sample is the same alone, in any batch, on any machine:
 the arithmetic is + − × ÷ √ element by element, which IEEE 754 fixes to the last bit, and sums are written out in order.
 
-Letters: N samples, P points of a polyline, S strokes, H, W pixels, C colour channels, G nodes of the background's grid, X coordinates. Coordinates are in [-1, 1], x to the right, y
-down; colours are in [0, 1].
+Letters: N samples, P points of a polyline, X their two coordinates, S strokes, G nodes of the background's grid, H and W pixels, C colour
+channels. Coordinates are in [-1, 1], x to the right, y down; colours are in [0, 1].
 """
 
 from collections.abc import Mapping
@@ -57,8 +57,8 @@ class GlyphStyle:
         distractor_opacity: of the two straight strokes behind the glyph.
         background_brightness: the background's colours are uniform between 0 and this.
         contrast: the channels of bright strokes are uniform in [contrast, 1], those of dark ones in [0, 1 - contrast].
-        always_bright: whether all strokes are bright; otherwise a glyph is dark where the background's mean is above one half, a
-            distractor by chance.
+        always_bright: whether all strokes are bright; otherwise a glyph is dark where the background's mean is above one half, bright
+            elsewhere, and distractors have any colour.
     """
 
     noise: float
@@ -161,7 +161,7 @@ def _polylines(style: GlyphStyle, seed: int, ids_N: Integers, labels_N: Integers
 def _stroke_colours(style: GlyphStyle, seed: int, ids_N: Integers, background_NGGC: Float) -> Float:
     """Returns the colours of the glyph, then of the distractors, shape (N, 1 + _DISTRACTORS, 3).
 
-    Bright channels are uniform in [contrast, 1], dark ones in [0, 1 - contrast], those of a distractor that may be anything in [0, 1].
+    The background's brightness is added up in order, so that its bits are the same on every machine.
     """
     brightness_N = np.zeros(len(ids_N))
     for value_N in background_NGGC.reshape(len(ids_N), -1).T:

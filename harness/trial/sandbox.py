@@ -1,0 +1,143 @@
+"""What a runner is shown of the machine: through `bwrap` a world without ledger, held-out data, network or other processes.
+
+Inside, the runner finds the system's programs and libraries, Python, the harness and its workload's code (without the modules that make
+data), all read-only; its submission, training data, scratch and checkpoint under neutral names. Only scratch and /tmp can be written.
+"""
+
+import functools
+import glob
+import hashlib
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[2]
+INSIDE = Path("/finishline")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/sys")
+DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
+TMP_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class View:
+    """The folders that a trial's runner works with. `veiled` are Python files outside of them that contain held-out text."""
+
+    source: Path
+    data: Path
+    scratch: Path
+    checkpoint: Path | None
+    workload: Path
+    veiled: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How to start a runner: the command to put before its own, and the folders as it sees them."""
+
+    mode: str
+    command: tuple[str, ...]
+    view: View
+
+
+def choose(wanted: str) -> str:
+    """Returns `bwrap` or `none` for a wanted mode, `auto` being bwrap where it works.
+
+    Raises:
+        UserError: bwrap is wanted and does not work here.
+    """
+    if wanted == "none" or (wanted == "auto" and not works()):
+        return "none"
+    if not works():
+        raise UserError("sandbox=bwrap does not work here: install bubblewrap (apt-get install bubblewrap) and allow user namespaces")
+    return "bwrap"
+
+
+@functools.cache
+def works() -> bool:
+    """Whether bwrap is installed and may do here what it is needed for."""
+    if shutil.which("bwrap") is None:
+        return False
+    command = ["bwrap", *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def build(mode: str, view: View, cache: Path) -> Sandbox:
+    """Returns the sandbox of a mode that `choose` gave; `cache` is where veiled modules are kept."""
+    if mode == "none":
+        return Sandbox(mode, (), view)
+    inside = View(
+        source=INSIDE / "submission",
+        data=INSIDE / "data",
+        scratch=INSIDE / "scratch",
+        checkpoint=INSIDE / "checkpoint" if view.checkpoint else None,
+        workload=view.workload,
+    )
+    words = ["bwrap", *_namespaces()]
+    for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries())):
+        words += ["--ro-bind-try", path, path]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
+    for device in (path for pattern in DEVICES for path in glob.glob(pattern)):
+        words += ["--dev-bind", device, device]
+    for module in _code(view.workload):
+        words += ["--ro-bind", str(module), str(module)]
+    words += ["--ro-bind", str(view.source), str(inside.source)]
+    for part in ("train", "shared"):
+        words += ["--ro-bind-try", str(view.data / part), str(inside.data / part)]
+    for hidden, stand_in in _veil(view.veiled, cache):
+        words += ["--ro-bind", str(stand_in), str(hidden)]
+    if view.checkpoint and inside.checkpoint:
+        words += ["--ro-bind", str(view.checkpoint), str(inside.checkpoint)]
+    words += ["--bind", str(view.scratch), str(inside.scratch), "--chdir", str(inside.scratch), "--remount-ro", "/", "--"]
+    return Sandbox(
+        mode, tuple(words), View(inside.source, inside.data, inside.scratch, view.checkpoint and inside.checkpoint, view.workload)
+    )
+
+
+def _namespaces() -> list[str]:
+    return [
+        *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "runner"),
+    ]
+
+
+def _libraries() -> list[str]:
+    return [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/")]
+
+
+def _code(workload: Path) -> Iterable[Path]:
+    """The harness, and of the workloads' code what a runner needs: modules that make data stay outside."""
+    yield PROJECT / "harness"
+    for folder in (PROJECT / "workloads", workload):
+        yield from (path for path in sorted(folder.glob("*.py")) if not path.stem.endswith("data"))
+
+
+def _veil(paths: Sequence[Path], cache: Path) -> Iterable[tuple[Path, Path]]:
+    """Yields (file, stand-in): the same module as byte code without docstrings, so that it can be imported and not be read as text.
+
+    The byte code that Python itself keeps beside the file is hidden.
+    """
+    if not paths:
+        return
+    names = "\n".join([sys.version, *map(str, paths)])
+    folder = cache / f"veil-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    if not folder.is_dir():
+        aside = Path(tempfile.mkdtemp(dir=cache, prefix=".veil."))
+        for number, path in enumerate(paths):
+            code = marshal.dumps(compile(path.read_bytes(), "veiled", "exec", optimize=2))
+            (aside / f"{number}.py").write_text(f"import marshal\nexec(marshal.loads({code!r}))\n")
+        try:
+            aside.rename(folder)
+        except OSError:
+            shutil.rmtree(aside)
+    for number, path in enumerate(paths):
+        yield path, folder / f"{number}.py"
+        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+            yield compiled, Path("/dev/null")

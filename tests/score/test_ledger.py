@@ -1,0 +1,198 @@
+"""Ledgers on disk: what is read, what is refused, and in which words."""
+
+import json
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.score import ScoreOptions, read_ledgers, score_board
+from tests.score.builders import trial_folder, write_ledger, write_trial, write_unfinished
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return write_ledger(
+        tmp_path / "campaign",
+        {
+            "a": {"lm/cpu": [10.0, 11.0, 12.0], "vit/cpu": [20.0, None, None]},
+            "b": {"lm/cpu": [20.0, 22.0, 24.0], "vit/cpu": [20.0, 21.0, 22.0]},
+        },
+    )
+
+
+def test_a_board_from_a_ledger(ledger):
+    board = score_board(read_ledgers([ledger]))
+    # a is best on lm and misses vit (one of three); b is twice as slow on lm and alone on vit
+    assert [(entry.rank, entry.submission, entry.reached) for entry in board.entries] == [(1, "b", 2), (2, "a", 1)]
+    assert [entry.score for entry in board.entries] == pytest.approx([(2 / 3 + 1) / 2, 0.5])
+    assert board.ruleset == "self"
+    (missed,) = [cell for cell in board.cells if cell.why]
+    assert missed.why == "missed in 2 of 3 studies; best loss 2.5, target <= 1.85; 2 missed (the budget ran out)"
+
+
+def test_the_folder_above_or_below_a_campaign_will_do(ledger):
+    whole = read_ledgers([ledger.parent])
+    assert whole == read_ledgers([ledger])
+    assert read_ledgers([ledger / "a", ledger / "b"]) == whole
+    assert read_ledgers([ledger / "a" / "lm-cpu" / "study_1" / "trial_1"]).trials == whole.trials[:1]
+
+
+def test_two_ledgers_make_one_board(ledger, tmp_path):
+    other = write_ledger(tmp_path / "other", {"c": {"lm/cpu": [5.0]}})
+    assert read_ledgers([ledger, other]).submissions == ("a", "b", "c")
+
+
+def test_a_trial_in_two_ledgers_is_refused(ledger, tmp_path):
+    write_trial(tmp_path / "other", "a", "lm/cpu", 2, 1, 3.0)
+    with pytest.raises(UserError, match=r"other/.*: study 2, trial 1 of a on lm/cpu is also in .*campaign"):
+        read_ledgers([ledger, tmp_path / "other"])
+
+
+def test_an_unfinished_trial_is_no_result_and_is_told(ledger):
+    write_unfinished(ledger, "a", "lm/cpu", 4, 1)
+    write_unfinished(ledger, "a", "resnet/cpu", 1, 1)
+    results = read_ledgers([ledger])
+    assert "2 trials are unfinished and count as missed: a on lm/cpu, a on resnet/cpu" in results.notes
+    assert "resnet/cpu is left out: no trial on it has finished" in results.notes
+    board = score_board(results)
+    entry = next(entry for entry in board.entries if entry.submission == "a")
+    assert "1 trials unfinished" in entry.marks
+    (cell,) = [cell for cell in board.cells if (cell.submission, cell.workload) == ("a", "lm/cpu")]
+    assert cell.study_times == (10, 11, 12, np.inf)
+    assert cell.median == 11.5
+
+
+@pytest.mark.parametrize("verdict", ["missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"])
+def test_every_other_verdict_is_a_miss_even_with_a_row_at_the_target(tmp_path, verdict):
+    write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0, verdict=verdict, reason="it was so")
+    board = score_board(read_ledgers([tmp_path]))
+    assert board.entries[0].score == 0
+    assert f"1 {verdict} (it was so)" in board.cells[0].why
+
+
+def test_fewer_studies_than_the_ruleset_and_no_sandbox_are_marked(tmp_path):
+    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0]}}, sandbox="none")
+    assert score_board(read_ledgers([tmp_path])).entries[0].marks == ("no sandbox", "2 of 3 studies")
+
+
+def test_a_variant_is_declared_in_the_record_or_in_the_spec(tmp_path):
+    write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0)
+    write_trial(tmp_path, "a", "lm/wide", 1, 1, None, variant_of="lm/cpu")
+    board = score_board(read_ledgers([tmp_path]))
+    assert board.entries[0].score == 0
+    assert "does not count: its variant lm/wide was not reached" in [cell.why for cell in board.cells]
+
+    folder = write_trial(tmp_path / "b", "a", "lm/cpu", 1, 1, 10.0).parents[3]
+    other = write_trial(folder, "a", "lm/wide", 1, 1, None)
+    (other / "spec.json").write_text(json.dumps({"schema": 1, "workload": {"variant_of": "lm/cpu"}}))
+    assert [info.variant_of for info in read_ledgers([tmp_path / "b"]).workloads] == ["", "lm/cpu"]
+
+
+def test_a_variant_without_its_base_counts_for_nothing(tmp_path):
+    write_trial(tmp_path, "a", "lm/wide", 1, 1, 10.0, variant_of="lm/cpu")
+    write_trial(tmp_path, "a", "vit/cpu", 1, 1, 10.0)
+    results = read_ledgers([tmp_path])
+    assert results.notes == ("lm/wide counts for nothing: its base workload lm/cpu is not on this board",)
+    assert score_board(results).entries[0].score == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"hardware": "H100"}, "hardware: AMD EPYC x2, cpu (1 trials) | H100 (1 trials)"),
+        ({"versions": {"finishline": "0.2.0"}}, "versions: finishline 0.1.0, torch 2.13.0 (1 trials) | finishline 0.2.0 (1 trials)"),
+        ({"ruleset": "external"}, "ruleset: external (1 trials) | self (1 trials)"),
+        ({"evaluate_every": 640}, "evaluation period of lm/cpu: 320 examples (1 trials) | 640 examples (1 trials)"),
+        ({"budget_s": 90.0}, "budget of lm/cpu: 180 s (1 trials) | 90 s (1 trials)"),
+        ({"target": 1.9}, "finish line of lm/cpu: loss minimize 1.85, version 1 (1 trials) | loss minimize 1.9, version 1 (1 trials)"),
+        (
+            {"workload_version": 2},
+            "finish line of lm/cpu: loss minimize 1.85, version 1 (1 trials) | loss minimize 1.85, version 2 (1 trials)",
+        ),
+        ({"name": "a", "source_hash": "other"}, "source of a: hash of a (1 trials) | other (1 trials)"),
+    ],
+)
+def test_a_mixed_board_is_refused_with_what_differs_or_marked(tmp_path, fields, told):
+    fields = dict(fields)
+    write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0)
+    write_trial(tmp_path, fields.pop("name", "b"), "lm/cpu", 2, 1, 20.0, **fields)
+    results = read_ledgers([tmp_path])
+    assert results.differences == (told,)
+    with pytest.raises(UserError, match="do not belong on one board") as refusal:
+        score_board(results)
+    assert told in str(refusal.value)
+    assert "allow_mixed=true" in str(refusal.value)
+    board = score_board(results, ScoreOptions(allow_mixed=True))
+    assert board.differences == (told,)
+    assert all("mixed board" in entry.marks for entry in board.entries)
+
+
+def test_ledgers_score_under_the_reference_rule_too(tmp_path):
+    write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0, reached_row={"evaluation": 9})
+    write_trial(tmp_path, "a", "lm/cpu", 1, 2, 15.0, reached_row={"evaluation": 2})
+    results = read_ledgers([tmp_path])
+    assert score_board(results, ScoreOptions(rules="algoperf")).cells[0].median == 15
+    assert score_board(results).cells[0].median == 10
+
+
+DAMAGE = [
+    ("{", "not JSON"),
+    ("[]", "not a JSON object"),
+    ("\x00\xff", "not JSON"),
+    ('{"schema": 2}', "ledger schema 2, this version reads 1"),
+    ('{"schema": 1}', "has no field 'workload'"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), DAMAGE)
+def test_a_damaged_record_is_one_clear_line(tmp_path, text, told):
+    folder = trial_folder(tmp_path, "a", "lm/cpu", 1, 1)
+    (folder / "record.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError) as refusal:
+        read_ledgers([tmp_path])
+    assert str(folder / "record.json") in str(refusal.value)
+    assert told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"verdict": "won"}, "unknown verdict 'won'"),
+        ({"reached": None}, "the verdict is reached but no row is given"),
+        ({"reached_row": {"time_s": -1.0}}, "a negative or missing time at the target"),
+        ({"target": "low"}, "wrong type"),
+        ({"versions": None}, "wrong type"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(tmp_path, fields, told):
+    write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0, **fields)
+    with pytest.raises(UserError, match=told):
+        read_ledgers([tmp_path])
+
+
+def test_nothing_to_score(tmp_path):
+    with pytest.raises(UserError, match="no trial in it"):
+        read_ledgers([tmp_path])
+    with pytest.raises(UserError, match="cannot be read as a ledger"):
+        read_ledgers([tmp_path / "nowhere"])
+    write_unfinished(tmp_path, "a", "lm/cpu", 1, 1)
+    with pytest.raises(UserError, match="1 trials, none finished"):
+        read_ledgers([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (ScoreOptions(clock="tim"), "clock=tim: .*did you mean 'time'"),  # type: ignore[arg-type]
+        (ScoreOptions(rules="ours"), "rules=ours: it is one of finishline, algoperf"),  # type: ignore[arg-type]
+        (ScoreOptions(reference="aa"), "reference=aa: no such submission"),
+        (ScoreOptions(bootstrap=-1), "bootstrap=-1"),
+        (ScoreOptions(bootstrap="many"), "bootstrap=many"),  # type: ignore[arg-type]
+        (ScoreOptions(allow_mixed="no"), "allow_mixed=no"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_options(ledger, options, told):
+    with pytest.raises(UserError, match=told):
+        score_board(read_ledgers([ledger]), options)

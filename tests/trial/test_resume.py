@@ -1,0 +1,135 @@
+"""Killed at any instant, a trial goes on as if nothing had happened (benchmarks/kill.py shows it 100 times)."""
+
+import dataclasses
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.kill import SUBMISSION, Result, is_runner, run, storm, toy_spec
+from harness.trial.checkpoint import CheckpointStore
+from harness.trial.record import read_record, read_rows
+from harness.trial.referee import run_trial
+from tests.conftest import Silent, World
+
+
+def test_ten_random_kills(world: World) -> None:
+    assert storm([toy_spec(world)], 10, world.root, world.cache, seed=1) == []
+
+
+@pytest.fixture
+def whole(world: World) -> Result:
+    return run(toy_spec(world), world.root / "whole", world.cache, [])
+
+
+class KilledAt:
+    """A watcher whose referee is interrupted right after an evaluation."""
+
+    def __init__(self, evaluation: int) -> None:
+        self.evaluation = evaluation
+
+    def started(self, spec: object) -> None: ...
+
+    def progress(self, step: int, time_s: float) -> None: ...
+
+    def evaluated(self, row: object) -> None:
+        if row.evaluation == self.evaluation:
+            raise KeyboardInterrupt
+
+    def ended(self, record: object, folder: Path) -> None: ...
+
+
+def interrupted(world: World, folder: Path, evaluation: int = 3) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(toy_spec(world), folder, world.cache, KilledAt(evaluation))
+
+
+def finished(world: World, folder: Path, whole: Result) -> None:
+    record = run_trial(toy_spec(world), folder, world.cache, Silent())
+    assert record.verdict == "missed", record.reason
+    rows = [(r.evaluation, r.step, r.examples, r.valid_metric, r.valid_loss) for r in read_rows(folder / "evals.csv")]
+    assert tuple(rows) == whole.rows
+    assert [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith("weights")][-1] == whole.weights
+
+
+def test_an_interrupted_trial_goes_on(world: World, whole: Result) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    assert read_record(folder) is None
+    before = json.loads((folder / "segments.json").read_text())
+    finished(world, folder, whole)
+    record = read_record(folder)
+    assert len(record.segments) == len(before) + 1 == 2
+    assert record.segments[1].first_evaluation == 3
+    assert sum(s.time_s for s in record.segments) == pytest.approx(record.time_s)
+
+
+@pytest.mark.parametrize("damage", ["truncated state", "truncated weights", "no position", "flipped bit", "torn rename"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(world: World, whole: Result, damage: str) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    older, newest = sorted((folder / "checkpoint").iterdir())
+    if damage == "truncated state":
+        os.truncate(newest / "state.pt", 100)
+    elif damage == "truncated weights":
+        os.truncate(newest / "weights.safetensors", 20)
+    elif damage == "no position":
+        (newest / "position.json").unlink()
+    elif damage == "flipped bit":
+        content = bytearray((newest / "state.pt").read_bytes())
+        content[len(content) // 2] ^= 1
+        (newest / "state.pt").write_bytes(content)
+    else:
+        (newest / "weights.safetensors").unlink()
+    assert CheckpointStore(folder / "checkpoint").latest().folder == older
+    finished(world, folder, whole)
+
+
+def test_with_no_whole_checkpoint_it_starts_again(world: World, whole: Result) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    for position in (folder / "checkpoint").rglob("position.json"):
+        position.write_text("{")
+    finished(world, folder, whole)
+
+
+@pytest.mark.parametrize("tail", ["5,60,96", "\n\n", "5,60,960,0.1,", ""])
+def test_a_row_that_was_cut_short_is_written_again(world: World, whole: Result, tail: str) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    with (folder / "evals.csv").open("a") as file:
+        file.write(tail)
+    finished(world, folder, whole)
+
+
+class Killer(KilledAt):
+    """Kills the runner alone, right after an evaluation."""
+
+    def evaluated(self, row: object) -> None:
+        if row.evaluation == self.evaluation:
+            for child in filter(is_runner, psutil.Process().children(recursive=True)):
+                child.send_signal(signal.SIGKILL)
+
+
+def test_a_crashed_trial_keeps_its_checkpoint_and_goes_on(world: World, whole: Result) -> None:
+    folder = world.root / "trial"
+    record = run_trial(toy_spec(world), folder, world.cache, Killer(3))
+    assert record.verdict == "crashed"
+    assert "signal 9" in record.reason
+    finished(world, folder, whole)
+
+
+def test_a_submission_that_comes_back_better_is_rejected(world: World) -> None:
+    code = SUBMISSION + "\n    def load_state_dict(self, state):\n        super().load_state_dict(state)\n"
+    code += "        self.model.linear.weight.data.mul_(0.5)\n"
+    spec = toy_spec(world)
+    spec = dataclasses.replace(spec, source_hash=world.spec(code, "noisy_toy").source_hash)
+    folder = world.root / "trial"
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, folder, world.cache, KilledAt(3))
+    record = run_trial(spec, folder, world.cache, Silent())
+    assert record.verdict == "rejected"
+    assert "not those of the checkpoint" in record.reason
