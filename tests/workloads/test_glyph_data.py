@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from workloads import glyph_data
+from workloads import glyph_data as glyphs
 from workloads.resnet import data as resnet_data
 from workloads.vit import data as vit_data
 

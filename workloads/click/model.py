@@ -3,6 +3,7 @@
 Shapes: B sessions, K ranks, D features.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ class ModelConfig:
     """`embedding`: width of the vector of each id; `hidden`: widths of the attraction MLP's hidden layers."""
 
     embedding: int
-    hidden: tuple[int, ...]
+    hidden: Sequence[int]
 
 
 class UserBrowsingModel(nn.Module):
@@ -35,6 +36,7 @@ class UserBrowsingModel(nn.Module):
         widths = (features + config.embedding, *config.hidden)
         self.hidden = nn.ModuleList(nn.Linear(fan_in, fan_out) for fan_in, fan_out in zip(widths, widths[1:], strict=False))
         self.head = nn.Linear(widths[-1], 1)
+        # One cell per rank and last clicked rank, kept flat: these are numbers of their own, no matrix.
         self.examination = nn.Parameter(torch.full((ranks * (ranks + 1),), EXAMINATION_START))
 
     def forward(self, ids_BK: Tensor, features_BKD: Tensor, last_BK: Tensor) -> Tensor:
@@ -49,8 +51,9 @@ class UserBrowsingModel(nn.Module):
         for layer in self.hidden:
             x = F.relu(layer(x))
         attraction_BK = self.head(x).squeeze(-1)
-        row_K = torch.arange(self.ranks, device=last_BK.device) * (self.ranks + 1)
-        return torch.stack((attraction_BK, self.examination[row_K + last_BK]), dim=-1)
+        cell_BK = torch.arange(self.ranks, device=last_BK.device) * (self.ranks + 1) + last_BK
+        examination_BK = self.examination.index_select(0, cell_BK.flatten()).view_as(cell_BK)  # its gradient repeats bitwise on any threads
+        return torch.stack((attraction_BK, examination_BK), dim=-1)
 
 
 def log_likelihoods(logits_BK2: Tensor) -> tuple[Tensor, Tensor]:
