@@ -27,7 +27,8 @@ class WorkloadConfig:
     """The fixed part of a workload, as `configs/workload/<name>/<tier>.yaml` states it.
 
     `version` is raised whenever results may change. `step_hint` counts steps at `reference_batch` examples a step; `budget_s` is in
-    seconds on the referee's clock. `model` and `data` are the fields of the workload's own dataclasses of these names.
+    seconds on the referee's clock. `model` and `data` are the fields of the workload's own dataclasses of these names. A variant names the
+    workload that it is a small change of in `variant_of`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class WorkloadConfig:
     threads: int
     model: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    variant_of: str | None = None
 
     @property
     def id(self) -> str:

@@ -71,5 +71,5 @@ def test_a_bad_space(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_no_space(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no space.yaml in"):
+    with pytest.raises(UserError, match=r"no space\.yaml in"):
         read_space(tmp_path)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.data import read_columns
+from harness.evaluation import over_chunks
 from harness.workload import Batch, Evaluation, Workload
 
 LABEL_SMOOTHING = 0.1
@@ -71,13 +72,15 @@ class ImageClassification(Workload):
     def evaluate(self, model: nn.Module, data: ImageSplit) -> Evaluation:
         """Returns the share of images classified wrongly and the mean loss, which is the training loss: with label smoothing."""
         device = next(model.parameters()).device
-        wrong, total_loss = torch.zeros((), device=device), torch.zeros((), device=device)
-        for ids in torch.arange(len(data)).split(EVALUATION_CHUNK):
-            batch = self.batch(data, ids, generator=None).to(device)
+
+        def wrong_and_loss(ids_B: Tensor) -> Tensor:
+            batch = self.batch(data, ids_B, generator=None).to(device)
             logits = model(*batch.inputs)
-            wrong += (logits.argmax(dim=1) != batch.targets).sum()
-            total_loss += F.cross_entropy(logits, batch.targets, label_smoothing=LABEL_SMOOTHING, reduction="sum")
-        return Evaluation(metric=wrong.item() / len(data), loss=total_loss.item() / len(data))
+            losses_B = F.cross_entropy(logits, batch.targets, label_smoothing=LABEL_SMOOTHING, reduction="none")
+            return torch.stack([(logits.argmax(dim=1) != batch.targets).float(), losses_B], dim=1)
+
+        means = over_chunks(wrong_and_loss, torch.arange(len(data)), EVALUATION_CHUNK, device).double().mean(dim=0)
+        return Evaluation(metric=means[0].item(), loss=means[1].item())
 
 
 def _shift(images_BHWC: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """finishline score: the leaderboard of some ledgers, or of AlgoPerf logs. Imports no torch."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from rich.console import Console
 from harness.errors import UserError, suggest
 from harness.report import board_table, write_board
 from harness.score import ScoreOptions, read_algoperf, read_ledgers, score_board
+
+PLAIN_WIDTH = 140
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     board = score_board(results, _score_options(scoring))
     out = Path(own.get("out", paths[0] / "board")).absolute()
     write_board(board, out)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(board_table(board))
     console.print(f"board: {out}", soft_wrap=True)
     return 0

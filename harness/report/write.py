@@ -1,7 +1,5 @@
 """Writes a board to a folder."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from harness.errors import UserError
@@ -21,27 +19,11 @@ def write_board(board: Board, out: Path) -> None:
         UserError: the folder cannot be made or written to.
     """
     out = Path(out)
-    texts = {**csv_files(board), "leaderboard.md": markdown(board)}
+    texts: dict[str, str | bytes] = {**csv_files(board), "leaderboard.md": markdown(board)}
     plots = plot_files(board)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_atomically(out / name, text)
-        for name, data in plots.items():
-            _write_bytes(out / name, data)
+        for name, content in {**texts, **plots}.items():
+            write_atomically(out / name, content)
     except OSError as error:
         raise UserError(f"out={out}: cannot be written ({error.strerror}); give a folder that you may write to") from None
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -12,6 +12,7 @@ class Evaluator:
     """Evaluates weights from a file with pristine code."""
 
     def __init__(self, workload: Workload, data: Path) -> None:
+        torch.set_num_threads(workload.config.threads)
         self._workload, self._data = workload, data
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = workload.build_model().to(self._device).eval()

@@ -93,9 +93,9 @@ class TrialFolder:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def close(self, record: Record) -> None:
-        """Writes the record and removes what only an unfinished trial needs."""
-        write_record(self.path, record)
+        """Writes the record and removes what only an unfinished trial needs; scratch first, in case that the disk is full."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        write_record(self.path, record)
         if record.verdict not in RESUMABLE:
             self.checkpoints.clear()
             (self.path / "segments.json").unlink(missing_ok=True)

@@ -61,6 +61,7 @@ class Record:
     source_hash: str
     workload: str
     workload_version: int
+    variant_of: str | None
     metric: str
     direction: str
     target: float
@@ -100,6 +101,7 @@ class Record:
             **{name: getattr(spec, name) for name in _FROM_SPEC},
             workload=workload.id,
             workload_version=workload.version,
+            variant_of=workload.variant_of,
             metric=workload.metric,
             direction=workload.direction,
             target=workload.target,

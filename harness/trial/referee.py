@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol, TypeVar
 
 from harness.data import prepare
+from harness.errors import UserError
 from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
 from harness.trial.checkpoint import WEIGHTS, Checkpoint, Position, sha256
@@ -80,7 +81,11 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
             folder.reopen()
             record = None
     if record is None:
-        record = Referee(spec, folder, cache, watcher, patience or Patience()).run()
+        try:
+            record = Referee(spec, folder, cache, watcher, patience or Patience()).run()
+        except OSError as error:
+            again = "make room or choose another out=; the same command goes on from the last checkpoint"
+            raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
     watcher.ended(record, path)
     return record
 

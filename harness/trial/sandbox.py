@@ -62,7 +62,7 @@ def choose(wanted: str) -> str:
 
 @functools.cache
 def works() -> bool:
-    """Whether bwrap is installed and may do here what it is needed for."""
+    """Whether bwrap is installed and may do here what it is for."""
     if shutil.which("bwrap") is None:
         return False
     command = ["bwrap", *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]

@@ -5,6 +5,7 @@ Shapes: B sessions, K ranks, D features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,7 @@ class UserBrowsingModel(nn.Module):
         self.embedding = nn.Embedding(ids, config.embedding)
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_SD)
         widths = (features + config.embedding, *config.hidden)
-        self.hidden = nn.ModuleList(nn.Linear(fan_in, fan_out) for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(widths))
         self.head = nn.Linear(widths[-1], 1)
         # One cell per rank and last clicked rank, kept flat: these are numbers of their own, no matrix.
         self.examination = nn.Parameter(torch.full((ranks * (ranks + 1),), EXAMINATION_START))

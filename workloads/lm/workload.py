@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from harness.data import read_columns, write_columns
 from harness.errors import UserError
+from harness.evaluation import over_chunks
 from harness.workload import Batch, Evaluation, Role, Workload, WorkloadConfig
 from workloads.lm.model import Decoder, ModelConfig
 
@@ -83,7 +84,7 @@ class LanguageModel(Workload):
         device = next(model.parameters()).device
         windows = self.data_config.eval_windows
         ids = torch.arange(windows) * (len(data) - 1) // (windows - 1)
-        nats = torch.cat([self.losses(model, self.batch(data, part, None).to(device)) for part in ids.split(EVAL_BATCH)])
+        nats = over_chunks(lambda part: self.losses(model, self.batch(data, part, None).to(device)), ids, EVAL_BATCH, device)
         mean = nats.double().mean().item()
         return Evaluation(metric=mean, loss=mean)
 

@@ -1,0 +1,85 @@
+"""The rules of a submission's folder, and of its search space."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.check.finding import Finding
+from harness.check.source import Source, docstrings
+from harness.errors import UserError, suggest
+from harness.tuning import SearchSpace, read_space
+
+LARGEST_BYTES = 256 * 1024
+SUFFIXES = (".py", ".yaml", ".md", ".txt", ".json")
+MOST_LINES = 25
+
+
+def files(folder: Path) -> list[Path]:
+    """Returns the files that belong to the submission: all but hidden ones and byte code, as in a trial's `source/`."""
+
+    def belongs(path: Path) -> bool:
+        return not any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts)
+
+    return sorted(path for path in folder.rglob("*") if belongs(path) and (path.is_file() or path.is_symlink()))
+
+
+def check_files(folder: Path) -> Iterator[Finding]:
+    """Yields what is wrong with the files as such."""
+    found = files(folder)
+    for path in found:
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield Finding("error", name, 0, "is a link", "what it points to may be gone or changed: copy it")
+        elif path.suffix not in SUFFIXES:
+            yield Finding("error", name, 0, f"is a {path.suffix or 'nameless'} file", f"a submission is text: {' '.join(SUFFIXES)}")
+        elif path.suffix == ".py" and name != "submission.py":
+            yield Finding("look", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
+    size = sum(path.stat().st_size for path in found if path.is_file())
+    if size > LARGEST_BYTES:
+        yield Finding("error", ".", 0, f"{size / 1024:.0f} KiB in all", f"at most {LARGEST_BYTES // 1024} KiB: no weights or data")
+    if not (folder / "README.md").is_file():
+        yield Finding("error", "README.md", 0, "is missing", "say what the method is, in a few lines, and cite its source")
+
+
+def check_space(folder: Path) -> tuple[SearchSpace | None, list[Finding]]:
+    """Returns the search space, and what is wrong with it."""
+    try:
+        return read_space(folder), []
+    except UserError as error:
+        return None, [Finding("error", "space.yaml", 0, str(error), "see harness/tuning.py for the form")]
+
+
+def check_hyperparameters(space: SearchSpace, sources: Sequence[Source]) -> Iterator[Finding]:
+    """Yields hyperparameters that the code reads and the space lacks, and the other way round."""
+    known = {axis.name for axis in space.axes}
+    used: set[str] = set()
+    whole = False
+    for source in sources:
+        owners = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)}
+        for node in ast.walk(source.tree):
+            name = source.dotted(node) if isinstance(node, ast.Attribute | ast.Name) else None
+            if name == "self.hp" and id(node) not in owners and not isinstance(node, ast.Name):
+                whole = True  # vars(self.hp), hp = self.hp: no telling what is read
+            if name and name.startswith("self.hp.") and name.count(".") == 2 and isinstance(node, ast.Attribute):
+                if name[8:] not in used | known:
+                    what = f"reads self.hp.{name[8:]}, which space.yaml does not have"
+                    yield source.finding("error", node, what, f"add it there{suggest(name[8:], known)}")
+                used.add(name[8:])
+    for name in sorted(known - used) if not whole else []:
+        yield Finding("look", "space.yaml", 0, f"{name} is never read by the code", "tuning it would waste trials: remove it")
+
+
+def check_length(source: Source) -> Iterator[Finding]:
+    """Yields a finding when submission.py is long."""
+    lines = code_lines(source)
+    if lines > MOST_LINES:
+        yield Finding("look", source.file, 0, f"{lines} lines of code", f"above {MOST_LINES} somebody must take the time to read them")
+
+
+def code_lines(source: Source) -> int:
+    """Returns the number of lines that are neither blank nor comment nor docstring."""
+    skipped: set[int] = set()
+    for statement in docstrings(source.tree).values():
+        skipped |= set(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
+    lines = enumerate(source.text.splitlines(), 1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in skipped for number, line in lines)

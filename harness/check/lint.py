@@ -1,0 +1,38 @@
+"""The static part: every Python file of the folder is read, none is run."""
+
+from pathlib import Path
+
+from harness.check.finding import Finding
+from harness.check.folder import check_files, check_hyperparameters, check_length, check_space, files
+from harness.check.identity import identity
+from harness.check.literals import literals
+from harness.check.names import imports, references
+from harness.check.source import Source, parse
+from harness.check.start import start
+from harness.check.waits import waits
+from harness.check.writes import writes
+
+RULES = (imports, references, writes, identity, start, literals, waits)
+
+
+def lint(folder: Path) -> list[Finding]:
+    """Returns what a reader would find in a submission's folder, by file and line; each thing once."""
+    found = list(check_files(folder))
+    sources: list[Source] = []
+    for path in (path for path in files(folder) if path.suffix == ".py" and not path.is_symlink()):
+        name = path.relative_to(folder).as_posix()
+        try:
+            sources.append(parse(name, path.read_text()))
+        except SyntaxError as error:
+            found.append(Finding("error", name, error.lineno or 0, f"is not Python: {error.msg}", "mend it first"))
+        except ValueError as error:
+            found.append(Finding("error", name, 0, f"is not Python: {error}", "mend it first"))
+    for source in sources:
+        found += [finding for rule in RULES for finding in rule(source)]
+        if source.file == "submission.py":
+            found += check_length(source)
+    space, wrong = check_space(folder)
+    found += wrong
+    if space is not None and sources:
+        found += check_hyperparameters(space, sources)
+    return sorted(set(found), key=lambda finding: (finding.file, finding.line, finding.level, finding.what))

@@ -1,0 +1,170 @@
+"""What breaks around a trial gives a verdict with a reason, or is got over; nothing is lost and nothing half-written is read."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.errors import UserError
+from harness.trial.record import read_record, read_rows
+from harness.trial.referee import Patience, run_trial
+from tests.conftest import Outcome, Silent, World
+
+QUICK = Patience(startup_s=60.0, write_s=3.0, answer_s=1.0)
+
+HANGS = {
+    "in Python": "while True:\n        pass",
+    "in C": "__import__('time').sleep(1e6)",
+    "in C with the interpreter's lock held": "__import__('ctypes').PyDLL(None).sleep(1000000)",
+    "deaf to signals": """signal = __import__('signal')
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        pass""",
+    "stopped by itself": "os = __import__('os'); os.kill(os.getpid(), __import__('signal').SIGSTOP); __import__('time').sleep(1e6)",
+    "in an uninterruptible wait": """ctypes = __import__('ctypes')
+    libc, stack = ctypes.CDLL(None), ctypes.create_string_buffer(65536)
+    top = ctypes.c_void_p(ctypes.addressof(stack) + 65536 - 64)
+    CLONE_VM, CLONE_VFORK = 0x100, 0x4000
+    libc.clone(ctypes.cast(libc.pause, ctypes.c_void_p), top, CLONE_VM | CLONE_VFORK | 17, None)""",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    yield
+    deadline = time.monotonic() + 5
+    while left := [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]:
+        assert time.monotonic() < deadline, left
+
+
+@pytest.mark.parametrize("sandbox", ["none", "bwrap"])
+@pytest.mark.parametrize("where", HANGS)
+def test_a_runner_that_hangs_is_timed_out_and_killed(world: World, where: str, sandbox: str) -> None:
+    outcome = world.run(f"def step(self, batch):\n    {HANGS[where]}\n", patience=QUICK, budget_s=0.5, sandbox=sandbox)
+    assert outcome.record.verdict == "timed_out", outcome.record.reason
+    assert "did not answer within 1 s" in outcome.record.reason
+
+
+@pytest.mark.parametrize(
+    ("hook", "says"), [("state_dict(self)", "Written"), ("done(self)", "did not answer"), ("on_eval(self, evaluation)", "did not answer")]
+)
+def test_a_hang_in_a_hook(world: World, hook: str, says: str) -> None:
+    outcome = world.run(f"def {hook}:\n    __import__('time').sleep(1e6)\n", patience=QUICK, budget_s=0.5)
+    assert outcome.record.verdict == "timed_out"
+    assert says in outcome.record.reason
+
+
+def test_a_clock_step_of_the_system_time_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    true_time = time.time
+    jumps = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: true_time() + 3600 * next(jumps))
+    record = world.run(target=0.05).record
+    assert record.verdict == "reached"
+    assert record.wall_s < 120
+    assert record.time_s <= record.wall_s
+
+
+@pytest.fixture
+def small_disk(world: World) -> Iterator[Path]:
+    """A file system of 300 kB, where the first checkpoints fit but the log that grows beside them does not."""
+    folder = world.root / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+FILLS = """
+def step(self, batch):
+    super().step(batch)
+    self.made = getattr(self, "made", 0) + 1
+    if self.made == 25:
+        print("x" * 10**6, flush=True)
+"""
+
+
+def test_a_full_disk_loses_nothing(world: World, small_disk: Path) -> None:
+    """The trial ends with a reason or one clear line; with room again it goes on to what an undisturbed trial reaches."""
+    filler = small_disk / "filler"
+
+    class FillsAfter(Silent):
+        def evaluated(self, row: object) -> None:
+            super().evaluated(row)
+            if row.evaluation == 2 and not filler.exists():
+                with filler.open("wb") as file:
+                    try:
+                        while True:
+                            file.write(bytes(4096))
+                            file.flush()
+                    except OSError:
+                        pass
+
+    spec = world.spec(target=0.02)
+    folder = spec.folder(small_disk)
+    try:
+        record = run_trial(spec, folder, world.cache, FillsAfter())
+        assert record.verdict == "crashed"
+        assert "No space left" in record.reason
+    except UserError as error:
+        assert "No space left" in str(error)
+        assert "\n" not in str(error)
+    filler.unlink()
+    record = run_trial(spec, folder, world.cache, Silent())
+    whole = world.run(target=0.02)
+    assert record.verdict == "reached"
+    assert timeless(Outcome(record, folder)) == timeless(whole)
+
+
+def timeless(outcome: Outcome) -> list[tuple[float, ...]]:
+    rows = read_rows(outcome.folder / "evals.csv")
+    return [(r.evaluation, r.step, r.examples, r.valid_metric, r.valid_loss) for r in rows]
+
+
+def test_an_out_that_turns_read_only_gets_one_line(world: World, small_disk: Path) -> None:
+    class TurnsReadOnly(Silent):
+        def evaluated(self, row: object) -> None:
+            if row.evaluation == 2:
+                subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    spec = world.spec(target=0.02)
+    with pytest.raises(UserError, match="Read-only file system"):
+        run_trial(spec, spec.folder(small_disk), world.cache, TurnsReadOnly())
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert run_trial(spec, spec.folder(small_disk), world.cache, Silent()).verdict == "reached"
+
+
+def test_a_read_only_out_is_refused_before_anything_starts(world: World, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    spec = world.spec()
+    with pytest.raises(UserError, match="cannot be written"):
+        run_trial(spec, spec.folder(small_disk), world.cache, Silent())
+
+
+def test_a_record_is_whole_or_absent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The referee dies while it writes the record: there is none, and the next start makes it."""
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    replace = os.replace
+
+    def dies(source: str, target: Path) -> None:
+        if str(target).endswith("record.json"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, folder, world.cache, Silent())
+    monkeypatch.setattr(os, "replace", replace)
+    assert read_record(folder) is None
+    assert run_trial(spec, folder, world.cache, Silent()).verdict == "reached"
+
+
+@pytest.mark.parametrize("memory", ["self.huge = torch.empty(1 << 50)", "self.huge = [bytearray(1 << 28) for _ in range(10**6)]"])
+def test_memory_that_runs_out(world: World, memory: str) -> None:
+    outcome = world.run(f"def step(self, batch):\n    {memory}\n", sandbox="bwrap")
+    assert outcome.record.verdict == "out_of_memory", outcome.record.reason
