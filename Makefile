@@ -22,6 +22,9 @@ lint: env
 env: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		(apt-get -qq update; apt-get -qq install -y --no-install-recommends bubblewrap) >/dev/null 2>&1; } || \
+		echo "bubblewrap (bwrap) is missing: trials run without a sandbox and its tests fail; install it for what docs/trust.md says"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.campaign.plan import plan_submission, single_trial
+from harness.campaign.plan import single_point, single_trial
 from harness.data import cache_root
 from harness.project import Project
 from harness.rulesets import Ruleset
@@ -205,7 +205,8 @@ def cpu_spec(folder: Path, workload_id: str) -> TrialSpec:
     project = Project(PROJECT)
     config = replace(project.workload(workload_id), budget_s=3600.0, step_hint=STEPS)
     config = replace(config, target=-1e9 if config.direction == "minimize" else 1e9)
-    return single_trial(project, plan_submission(project, str(folder), {}), config, Ruleset("benchmark", 1, 1, 1.0), 0.2, "auto", seed=0)
+    ruleset = Ruleset("benchmark", 1, 1, 1.0, "default")
+    return single_trial(project, single_point(project, str(folder), {}), config, ruleset, 0.2, "auto", seed=0)
 
 
 def main(words: list[str]) -> int:

@@ -4,6 +4,12 @@
       one trial; exit code 0 when the target is met, 3 when not
   finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self] [studies=1] [launcher=local]
       a campaign; started again it does only what is missing
+  finishline status DIR [--json]
+      where a campaign stands: each cell, hours spent and to come
+  finishline check SUBMISSION [hp.NAME=VALUE]
+      what is wrong with a submission (name or folder), in seconds and without a GPU; exit code 1 when it breaks a rule
+  finishline verify DIR [DIR...]
+      whether ledgers can be what they say: weights evaluated again, hashes, clocks, seeds; exit code 1 when anything is off
   finishline score DIR [DIR...] [out=DIR] [clock=time|steps|cpu_time] [reference=A] [bootstrap=1000] [seed=0] [allow_mixed=true]
   finishline score --algoperf LOGS targets=FILE [rules=algoperf|finishline] [out=DIR]
       the leaderboard of some ledgers, or of AlgoPerf logs
@@ -24,7 +30,7 @@ from harness import __version__
 from harness.errors import UserError, suggest
 
 PROJECT = Path(__file__).resolve().parents[1]
-VERBS = ("run", "launch", "score", "list")
+VERBS = ("run", "launch", "status", "check", "verify", "score", "list")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = PROJECT) -> int:

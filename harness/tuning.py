@@ -5,6 +5,11 @@
     beta2: {scale: one_minus_log, min: 0.9, max: 0.999, default: 0.98}
     clip_norm: {scale: categorical, values: [0.5, 1.0], default: 1.0}
 
+or a list of points, the first of which is the default:
+
+    - {learning_rate: 3e-3, beta2: 0.98}
+    - {learning_rate: 1e-3, beta2: 0.999}
+
 Scales: `linear`, `log`, `one_minus_log` (1 - x is spread evenly in the logarithm), `integer`, `categorical`.
 """
 
@@ -51,6 +56,21 @@ class Hyperparameter:
             return int(value)
         return float(value)
 
+    def at(self, share: float) -> Value:
+        """Returns the value at a share in [0, 1) of the way along the axis, on its scale."""
+        if self.scale == "categorical":
+            return self.values[int(share * len(self.values))]
+        assert self.low is not None
+        assert self.high is not None
+        low, high = self.low, self.high
+        if self.scale == "integer":
+            return int(low + math.floor(share * (high - low + 1)))
+        if self.scale == "log":
+            return low * (high / low) ** share
+        if self.scale == "one_minus_log":
+            return 1 - (1 - low) * ((1 - high) / (1 - low)) ** share
+        return low + share * (high - low)
+
 
 @dataclass(frozen=True)
 class SearchSpace:
@@ -58,6 +78,27 @@ class SearchSpace:
 
     path: Path
     axes: tuple[Hyperparameter, ...]
+    listed: tuple[Mapping[str, Value], ...] = ()
+
+    def points(self, count: int, seed: int) -> list[dict[str, Value]]:
+        """Returns `count` different points: of one scrambled Sobol sequence, or drawn from the list without replacement.
+
+        The first points of a longer draw are those of a shorter one. Source: Owen 1998, "Scrambling Sobol' and Niederreiter-Xing points".
+
+        Raises:
+            UserError: the list has fewer points than that.
+        """
+        import numpy as np
+        from scipy.stats import qmc
+
+        if self.listed:
+            if count > len(self.listed):
+                raise UserError(f"{self.path} lists {len(self.listed)} points, but {count} are to be drawn without replacement: add some")
+            order = np.random.default_rng(seed).permutation(len(self.listed))
+            return [dict(self.listed[i]) for i in order[:count]]
+        sequence = qmc.Sobol(len(self.axes), scramble=True, rng=np.random.default_rng(seed))
+        shares = sequence.random_base2(math.ceil(math.log2(max(count, 2))))[:count]
+        return [{axis.name: axis.at(float(x)) for axis, x in zip(self.axes, row, strict=True)} for row in shares]
 
     def point(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Returns the default point with the `given` values in place.
@@ -85,9 +126,24 @@ def read_space(folder: Path) -> SearchSpace:
         raise UserError(f"no space.yaml in {folder}: it names the hyperparameters, with ranges and defaults") from None
     except Exception as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must map each hyperparameter to its scale, range and default")
+    if isinstance(content, list):
+        return _listed(path, content)
+    assert isinstance(content, dict)
     return SearchSpace(path, tuple(_axis(path, str(name), fields) for name, fields in content.items()))
+
+
+def _listed(path: Path, points: list[Any]) -> SearchSpace:
+    """A space of given points: each hyperparameter is categorical over the values that occur."""
+    if not points or not all(isinstance(point, dict) and point for point in points):
+        raise UserError(f"{path} must list points such as {{learning_rate: 1e-3}}, at least one")
+    names = list(points[0])
+    for number, point in enumerate(points, 1):
+        different = set(point) ^ set(names)
+        if different:
+            raise UserError(f"{path}, point {number}: '{sorted(map(str, different))[0]}' is not in all points")
+    values = {name: tuple(dict.fromkeys(point[name] for point in points)) for name in names}
+    axes = tuple(Hyperparameter(str(name), "categorical", None, None, values[name], points[0][name]) for name in names)
+    return SearchSpace(path, axes, tuple(points))
 
 
 def _axis(path: Path, name: str, fields: Any) -> Hyperparameter:

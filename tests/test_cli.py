@@ -172,7 +172,7 @@ def test_a_ledger_of_another_version_or_edited_by_hand(project: World, capsys: p
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda p: p.submission(SGD + "\n# another\n", "quick"), "source or hyperparameters of submission quick"),
+        (lambda p: p.submission(SGD + "\n# another\n", "quick"), "source of submission quick"),
         (
             lambda p: (p.root / "configs/workload/toy/cpu.yaml").write_text(WORKLOAD.replace("0.05", "0.04")),
             "configuration of workload toy",

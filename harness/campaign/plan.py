@@ -24,12 +24,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class PlannedSubmission:
-    """A submission as the campaign runs it."""
+    """A submission as the campaign runs it: `points` has the hyperparameters of trial 1, 2, ... of study 1, then of study 2, ..."""
 
     name: str
     path: str
     source_hash: str
-    hp: Mapping[str, Value]
+    points: tuple[Mapping[str, Value], ...]
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,12 @@ class Plan:
                     for trial in range(1, self.ruleset.trials + 1):
                         yield self._spec(project, submission, workload, study, trial)
 
-    def with_earlier(self, earlier: "Plan", where: Path) -> "Plan":
-        """Returns the union of this plan and the one that the ledger has.
-
-        Raises:
-            UserError: they contradict each other.
-        """
+    def must_extend(self, earlier: "Plan", where: Path) -> None:
+        """Raises UserError when this plan contradicts the one that the ledger has, with what differs."""
         ours, theirs = _fixed(self), _fixed(earlier)
         different = [name for name in ours if name in theirs and ours[name] != theirs[name]]
         if different:
             raise UserError(f"{where}: the campaign there has another {', '.join(different)}: choose another out=")
-        return replace(
-            self,
-            studies=max(self.studies, earlier.studies),
-            workloads=_union(earlier.workloads, self.workloads, lambda w: w.id),
-            submissions=_union(earlier.submissions, self.submissions, lambda s: s.name),
-        )
 
     def _spec(self, project: Project, submission: PlannedSubmission, workload: WorkloadConfig, study: int, trial: int) -> TrialSpec:
         return single_trial(
@@ -106,12 +96,13 @@ def single_trial(
     trial: int = 1,
 ) -> TrialSpec:
     """Returns the spec of one trial; the evaluation period is a share of the examples of the step hint."""
+    number = (study - 1) * ruleset.trials + trial - 1
     return TrialSpec(
         campaign=campaign,
         submission=submission.name,
         submission_path=submission.path,
         source_hash=submission.source_hash,
-        hp=dict(submission.hp),
+        hp=dict(submission.points[number % len(submission.points)]),
         workload=workload,
         workload_path=str(project.workload_folder(workload)),
         ruleset=ruleset.name,
@@ -124,14 +115,29 @@ def single_trial(
     )
 
 
-def plan_submission(project: Project, name: str, hp: Mapping[str, Any]) -> PlannedSubmission:
+def single_point(project: Project, name: str, hp: Mapping[str, Any]) -> PlannedSubmission:
     """Returns a submission with its default point and the given hyperparameters in place.
 
     Raises:
         UserError: no such submission, a bad space.yaml, or an unknown hyperparameter.
     """
     folder = project.submission_folder(name)
-    return PlannedSubmission(folder.name, str(folder), hash_folder(folder), read_space(folder).point(hp))
+    return PlannedSubmission(folder.name, str(folder), hash_folder(folder), (read_space(folder).point(hp),))
+
+
+def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int, seed: int) -> PlannedSubmission:
+    """Returns a submission with the points of all its trials: the default one, or as many different ones as there are trials.
+
+    The points depend on (campaign seed, submission) alone and are the same for all workloads; more studies only add to them.
+
+    Raises:
+        UserError: no such submission, a bad space.yaml, or fewer listed points than trials.
+    """
+    submission = single_point(project, name, {})
+    if ruleset.points == "default":
+        return submission
+    points = read_space(Path(submission.path)).points(studies * ruleset.trials, derive(str(seed), "points", submission.name))
+    return replace(submission, points=tuple(points))
 
 
 def write_plan(ledger: Path, plan: Plan) -> None:
@@ -166,7 +172,7 @@ def read_plan(ledger: Path) -> Plan | None:
             sandbox=content["sandbox"],
             studies=content["studies"],
             workloads=tuple(WorkloadConfig(**w) for w in content["workloads"]),
-            submissions=tuple(PlannedSubmission(**s) for s in content["submissions"]),
+            submissions=tuple(PlannedSubmission(**{**s, "points": tuple(s["points"])}) for s in content["submissions"]),
         )
     except UserError:
         raise
@@ -183,12 +189,8 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "sandbox": plan.sandbox,
     }
     fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
-    fixed |= {f"source or hyperparameters of submission {s.name}": (s.source_hash, dict(s.hp)) for s in plan.submissions}
+    fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}
     return fixed
-
-
-def _union(earlier: tuple[Any, ...], later: tuple[Any, ...], key: Any) -> tuple[Any, ...]:
-    return tuple({key(item): item for item in (*earlier, *later)}.values())
 
 
 def _plain(plan: Plan) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from harness.check.finding import Finding
-from harness.check.source import Source
+from harness.check.source import Source, assignments
 
 FACTS = ("metric", "target", "loss_kind", "step_hint", "reference_batch", "budget_s")
 SIZES = ("shape", "numel", "size", "parameters", "named_parameters", "modules", "nelement", "num_embeddings", "out_features", "num_samples")
@@ -16,9 +16,10 @@ READ_ROLES = "what a parameter is for says self.roles; names tell one workload f
 
 def identity(source: Source) -> Iterator[Finding]:
     """Yields comparisons and look-ups by which a workload can be recognised."""
+    sizes = {name: size for name, value in assignments(source.tree) if (size := _size(value))}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Compare):
-            yield from _compared(source, node)
+            yield from _compared(source, node, sizes)
         elif isinstance(node, ast.Match):
             if fact := _fact(source, node.subject) or _size(node.subject):
                 yield source.finding("error", node, f"chooses by {fact}", UNKNOWN)
@@ -32,20 +33,22 @@ def identity(source: Source) -> Iterator[Finding]:
                 yield source.finding("look", node, "asks for a parameter's name", READ_ROLES)
 
 
-def _compared(source: Source, node: ast.Compare) -> Iterator[Finding]:
+def _compared(source: Source, node: ast.Compare, sizes: dict[str, str]) -> Iterator[Finding]:
     sides = [node.left, *node.comparators]
     literals = [side for side in sides if _is_literal(side)]
     exact = any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn | ast.Is | ast.IsNot) for operator in node.ops)
     if not literals:
         return
     values = [value for side in literals for value in _values(side)]
+    large = any(isinstance(value, int | float) and abs(value) > TINY for value in values)
     for side in sides:
         if side in literals:
             continue
+        size = _size(side) or (sizes.get(side.id) if isinstance(side, ast.Name) else None)
         if (fact := _fact(source, side)) and values != [0]:
             certain = exact and not fact.endswith("loss_kind")
             yield source.finding("error" if certain else "look", node, f"compares {fact} with a constant", UNKNOWN)
-        elif (size := _size(side)) and any(isinstance(v, int | float) and abs(v) > TINY for v in values):
+        elif size and large:
             what = f"compares {size} with a constant"
             yield source.finding("error" if exact else "look", node, what, f"sizes tell one workload from another: {UNKNOWN}")
         elif _is_name(side) and any(isinstance(v, str) for v in values):

@@ -18,9 +18,9 @@ class Rule:
 
 
 OWN = ("harness.submission", "harness.schedules", "harness.workload")
-KNOWN = frozenset(
+KNOWN = (
     "__future__ abc bisect cmath collections contextlib copy dataclasses decimal enum fractions functools heapq itertools math numbers "
-    "numpy operator random re scipy statistics string torch types typing typing_extensions warnings".split()
+    "numpy operator random re scipy statistics string sys torch types typing typing_extensions warnings"
 )
 RULES = (
     Rule("error", "workloads", "a submission may not know what it trains: use self.workload, self.roles and self.losses"),
@@ -31,7 +31,9 @@ RULES = (
         "torch.futures",
         "a trial is one process and one thread; work in the background is frozen and counted",
     ),
-    Rule("error", "os signal psutil resource atexit pty fcntl mmap", "processes, environment and files of the machine are not a submission's"),
+    Rule(
+        "error", "os signal psutil resource atexit pty fcntl mmap", "the machine's processes, environment and files are not a submission's"
+    ),
     Rule(
         "error",
         "ctypes cffi inspect gc importlib imp pkgutil runpy builtins code codeop traceback tracemalloc linecache dis bytecode",
@@ -77,18 +79,19 @@ RULES = (
         "torch.set_default_dtype torch.set_default_device torch.set_float32_matmul_precision torch.use_deterministic_algorithms",
         "a setting of the whole process; it may not change what the model computes",
     ),
+    Rule("look", "torch.nn.init", "training starts from the weights that the workload made"),
     Rule("look", "torch._C torch.ops torch.classes torch.utils.cpp_extension", "native code: a reader cannot see what it does"),
     Rule("look", "globals locals vars", "it reaches names that a reader cannot see"),
 )
 LEVELS = {name: rule for rule in RULES for name in rule.names.split()}
 SYS_ALLOWED = ("sys.maxsize", "sys.float_info", "sys.version_info")
-FRAMES = frozenset(
+FRAMES = (
     "f_back f_locals f_globals f_builtins f_code tb_frame tb_next gi_frame cr_frame ag_frame __globals__ __code__ __closure__ __builtins__ "
     "__subclasses__ __mro__ __bases__ __base__ __loader__ __spec__ __traceback__ __self__ __func__ __wrapped__ cell_contents "
-    "__getattribute__ __reduce__ __reduce_ex__".split()
+    "__getattribute__ __reduce__ __reduce_ex__"
 )
-INNER = frozenset(("_clock", "_given"))
-SEEDS = frozenset(("manual_seed", "seed", "default_rng", "Random", "RandomState"))
+INNER = ("_clock", "_given")
+SEEDS = ("manual_seed", "seed", "default_rng", "Random", "RandomState")
 UNREPEATABLE = ("time.", "datetime.", "os.", "uuid.", "secrets.", "id", "hash")
 
 
@@ -100,7 +103,7 @@ def imports(source: Source) -> Iterator[Finding]:
                 yield from _imported(source, node, name)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                yield source.finding("error", node, "imports relative to its folder", "submission.py is loaded on its own: keep it in one file")
+                yield source.finding("error", node, "imports relative to its folder", "submission.py is loaded on its own")
             elif (node.module or "") in ("harness", "torch", "os", "numpy"):
                 for alias in node.names:
                     yield from _imported(source, node, f"{node.module}.{alias.name}")
@@ -111,7 +114,7 @@ def imports(source: Source) -> Iterator[Finding]:
 def references(source: Source) -> Iterator[Finding]:
     """Yields uses of functions and attributes that have no place in a submission."""
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute) and node.attr in FRAMES:
+        if isinstance(node, ast.Attribute) and node.attr in FRAMES.split():
             yield source.finding("error", node, f"uses {node.attr}", "it reaches into frames and functions that are not the submission's")
         if isinstance(node, ast.Attribute) and node.attr in INNER:
             yield source.finding("error", node, f"uses .{node.attr}", "it is the harness's own: use self.elapsed, state_dict")
@@ -131,7 +134,7 @@ def _imported(source: Source, node: ast.stmt, name: str) -> Iterator[Finding]:
     rule = next((rule for known, rule in LEVELS.items() if name == known or name.startswith(f"{known}.")), None)
     if rule is not None:
         yield source.finding(rule.level, node, f"imports {name}", rule.advice)
-    elif root not in KNOWN | {"sys"}:
+    elif root not in KNOWN.split():
         yield source.finding("look", node, f"imports {name}", "is this package one of the project's, and what does it do?")
 
 

@@ -28,7 +28,7 @@ class Source:
             return f"{base}.{node.attr}" if base else None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) >= 2:
             base, name = self.dotted(node.args[0]), node.args[1]
-            return f"{base}.{name.value}" if base and isinstance(name, ast.Constant) else None
+            return f"{base}.{name.value}" if base and isinstance(name, ast.Constant) and isinstance(name.value, str) else None
         return None
 
     def is_imported(self, node: ast.expr) -> bool:
@@ -52,14 +52,14 @@ def parse(file: str, text: str) -> Source:
             aliases |= {a.asname or a.name: f"{node.module or ''}.{a.name}" for a in node.names}
     imported = frozenset(name.split(".")[0] for name in aliases.values())
     source = Source(file, text, tree, aliases, imported)
-    for target, value in _plain_assignments(tree):
+    for target, value in assignments(tree):
         name = source.dotted(value)
         if name and name.split(".")[0] in imported | {"self", "workload"}:
             aliases.setdefault(target, name)
     return source
 
 
-def _plain_assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yields (name, value) for each `name = value`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
@@ -71,7 +71,8 @@ def docstrings(tree: ast.Module) -> dict[ast.expr, ast.Expr]:
     """Returns the docstrings of a file: the constant and the statement that it is."""
     found = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | Function) and node.body and isinstance(first := node.body[0], ast.Expr):
-            if isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-                found[first.value] = first
+        if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node, clean=False) is not None:
+            statement = node.body[0]
+            assert isinstance(statement, ast.Expr)
+            found[statement.value] = statement
     return found

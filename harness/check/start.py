@@ -7,9 +7,9 @@ from harness.check.finding import Finding
 from harness.check.source import Function, Source
 
 ADVICE = "at import there may be definitions, constants and imports alone: move it into setup"
-PURE = frozenset(
+PURE = (
     "float int bool str complex frozenset tuple dict set list range slice property staticmethod classmethod typing.TypeVar typing.NewType "
-    "typing.NamedTuple collections.namedtuple dataclasses.field functools.partial torch.finfo torch.device torch.Size re.compile".split()
+    "typing.NamedTuple collections.namedtuple dataclasses.field functools.partial torch.finfo torch.device torch.Size re.compile"
 )
 ON_DEFINITION = ("__init_subclass__", "__set_name__", "__prepare__", "__new__", "__class_getitem__")
 
@@ -55,7 +55,7 @@ def _body(source: Source, body: Sequence[ast.stmt], where: str) -> Iterator[Find
 def _decorators(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, where: str) -> Iterator[Finding]:
     for decorator in node.decorator_list:
         name = source.dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
-        known = name.split(".")[0] in source.imported or name in PURE or name.endswith((".setter", ".getter", ".deleter"))
+        known = name.split(".")[0] in source.imported or name in PURE.split() or name.endswith((".setter", ".getter", ".deleter"))
         if not known:
             yield source.finding("error", decorator, f"a decorator of its own on {node.name}, called {where}", ADVICE)
 
@@ -67,7 +67,7 @@ def _is_plain(source: Source, node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         name = source.dotted(node.func) or ""
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        return (name in PURE or name.startswith("math.")) and all(_is_plain(source, argument) for argument in arguments)
+        return (name in PURE.split() or name.startswith("math.")) and all(_is_plain(source, argument) for argument in arguments)
     simple = ast.Attribute | ast.Subscript | ast.Tuple | ast.List | ast.Set | ast.Dict | ast.UnaryOp | ast.BinOp | ast.BoolOp
     other = ast.Compare | ast.IfExp | ast.Starred | ast.Slice
     return isinstance(node, simple | other) and all(_is_plain(source, c) for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr))

@@ -16,6 +16,7 @@ SWITCHES = {
     "momentum": ("look", "a module's constant belongs to the workload; running statistics may be re-estimated in eval_weights alone"),
     "track_running_stats": ("look", "a module's setting belongs to the workload"),
 }
+BEHIND = ("__dict__", "_modules", "_parameters", "_buffers", "vars", "globals", "locals")
 ADDS = ("add_module", "register_module", "register_buffer", "register_parameter")
 
 
@@ -25,8 +26,10 @@ def writes(source: Source) -> Iterator[Finding]:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
             yield from _written(source, node, node.value, node.attr)
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            if isinstance(node.value, ast.Attribute) and node.value.attr in ("__dict__", "_modules", "_parameters", "_buffers"):
-                yield source.finding("error", node, f"writes into .{node.value.attr}", "attributes are replaced behind the harness's back")
+            place = node.value.func if isinstance(node.value, ast.Call) else node.value
+            name = place.attr if isinstance(place, ast.Attribute) else place.id if isinstance(place, ast.Name) else ""
+            if name in BEHIND:
+                yield source.finding("error", node, f"writes into {name}", "attributes are replaced behind the harness's back")
         elif isinstance(node, ast.Call):
             yield from _called(source, node)
 
@@ -40,7 +43,7 @@ def _written(source: Source, node: ast.expr, owner: ast.expr, name: str) -> Iter
         else:
             yield source.finding("error", node, f"replaces {whole}", "functions of modules are shared with the harness: write your own")
     elif whole == "self.model" or (f"{base}.".startswith("self.model.") and name not in (*WEIGHTS, "requires_grad")):
-        yield source.finding("error", node, f"replaces {whole}", "the model is the workload's: change values of its parameters, nothing else")
+        yield source.finding("error", node, f"replaces {whole}", "the model is the workload's: change parameters' values alone")
     elif whole in GIVEN or any(f"{base}.".startswith(f"{given}.") for given in GIVEN[:3]):
         yield source.finding("look", node, f"replaces {whole}", "it was given by the harness; nobody else sees the change")
     elif name in SWITCHES and not (isinstance(owner, ast.Name) and owner.id == "self" and name != "__class__"):
@@ -67,5 +70,7 @@ def _called(source: Source, node: ast.Call) -> Iterator[Finding]:
         yield source.finding("error", node, f"calls {last}", "the model is the workload's: nothing may be added to it")
     elif last.startswith("register_") and last.endswith("hook"):
         yield source.finding("look", node, f"calls {last}", "a hook may read, and use gradients; it may not change what a module returns")
-    elif name == "torch.nn.Module.__setattr__" or last in ("__setattr__", "__delattr__"):
+    elif name.startswith("self.model.") and last in ("eval", "train"):
+        yield source.finding("look", node, f"calls {name}", "it turns dropout and running statistics off and on: not while training")
+    elif last in ("__setattr__", "__delattr__"):
         yield source.finding("error", node, f"calls {last}", "write the assignment, so that it can be read")

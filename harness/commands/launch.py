@@ -21,19 +21,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
     for name, chosen in (("submissions", given.submissions), ("workloads", given.workloads)):
         if not chosen or len(set(chosen)) < len(chosen):
             raise UserError(f"launch: {name} must be a list of different names, not {chosen}")
-    plan = Plan(
-        seed=given.seed,
-        ruleset=given.ruleset,
-        evaluation_period=given.evaluation_period,
-        sandbox=given.sandbox,
-        studies=given.studies or given.ruleset.studies,
-        workloads=tuple(map(project.workload, given.workloads)),
-        submissions=tuple(plan_submission(project, name, {}) for name in given.submissions),
-    )
     ledger = Path(given.out).absolute()
-    earlier = read_plan(ledger)
-    if earlier is not None:
-        plan = plan.with_earlier(earlier, ledger)
+    plan = extended_plan(project, given, read_plan(ledger), ledger)
     for submission in plan.submissions:
         check_importable(Path(submission.path), given.sandbox)
     write_plan(ledger, plan)
@@ -51,3 +40,29 @@ def main(arguments: Sequence[str], root: Path) -> int:
         times = f"{totals.wall_s:.0f} s: {totals.time_s:.0f} s on the clock, {share:.0%} off it"
         console.print(f"{totals.trials} trials in {times}", soft_wrap=True)
     return 0
+
+
+def extended_plan(project: Project, given: LaunchOptions, earlier: Plan | None, ledger: Path) -> Plan:
+    """Returns the plan that is asked for, together with all that the ledger has already.
+
+    Raises:
+        UserError: unknown names, or something that the ledger has was changed since.
+    """
+    studies, workloads, submissions = given.studies or given.ruleset.studies, list(given.workloads), list(given.submissions)
+    if earlier is not None:
+        studies = max(studies, earlier.studies)
+        workloads = [w.id for w in earlier.workloads] + [w for w in workloads if w not in {e.id for e in earlier.workloads}]
+        names = {s.name for s in earlier.submissions}
+        submissions = [s.path for s in earlier.submissions] + [s for s in submissions if project.submission_folder(s).name not in names]
+    plan = Plan(
+        seed=given.seed,
+        ruleset=given.ruleset,
+        evaluation_period=given.evaluation_period,
+        sandbox=given.sandbox,
+        studies=studies,
+        workloads=tuple(map(project.workload, workloads)),
+        submissions=tuple(plan_submission(project, name, given.ruleset, studies, given.seed) for name in submissions),
+    )
+    if earlier is not None:
+        plan.must_extend(earlier, ledger)
+    return plan

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ from harness.trial.clock import Reading
 
 WEIGHTS, STATE, POSITION = "weights.safetensors", "state.pt", "position.json"
 KEPT = 2
+STATE_FACTOR, STATE_EXTRA_BYTES = 64, 1 << 30
+"""The state may have so many times the bytes of the weights, and so many more."""
+
+
+class HandedIn(ValueError):
+    """What the runner handed in cannot be taken; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +60,32 @@ class CheckpointStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def accept(self, pending: Path, position: Position) -> Checkpoint:
-        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable. Older ones but the last two go."""
-        files = {name: _sync_and_hash(pending / name) for name in (WEIGHTS, STATE)}
-        write_atomically(pending / POSITION, json.dumps({"sha256": files, **asdict(position)}))
-        self._folder.mkdir(exist_ok=True)
+    def accept(self, pending: Path, position: Position, weights_bytes: int) -> Checkpoint:
+        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable. Older ones but the last two go.
+
+        The files move to a folder of the referee's own: the runner may still hold a descriptor of its folder.
+
+        Raises:
+            HandedIn: the files are not there, are not what they should be, or are larger than the model's `weights_bytes` allow.
+        """
+        aside = self._folder / ".part"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        limits = {WEIGHTS: most_bytes(weights_bytes), STATE: STATE_FACTOR * weights_bytes + STATE_EXTRA_BYTES}
+        try:
+            source = os.open(pending, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise HandedIn(f"{pending.name}/ cannot be read ({error.strerror})") from None
+        try:
+            files = {name: hash_handed_in(Path(name), limit, folder=source) for name, limit in limits.items()}
+            for name in files:
+                os.rename(name, aside / name, src_dir_fd=source)
+        finally:
+            os.close(source)
+        write_atomically(aside / POSITION, json.dumps({"sha256": files, **asdict(position)}))
         folder = self._folder / f"step_{position.step:08d}"
         shutil.rmtree(folder, ignore_errors=True)
-        os.rename(pending, folder)
+        os.rename(aside, folder)
         sync_folder(self._folder)
         for old in self._newest_first()[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
@@ -143,9 +168,28 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def _sync_and_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def most_bytes(weights_bytes: int) -> int:
+    """Returns how large a file of weights may be that is looked into at all; what a model of another size is, its tensors tell."""
+    return 2 * weights_bytes + (1 << 20)
+
+
+def hash_handed_in(path: Path, limit_bytes: int, folder: int | None = None) -> str:
+    """Makes a file that the (frozen) runner wrote durable and returns its sha256; `path` may be relative to an open `folder`.
+
+    Raises:
+        HandedIn: it is missing, a link, a pipe or another thing that is no plain file, has a second name, or more than `limit_bytes`.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        raise HandedIn(f"{path.name} cannot be read ({error.strerror})") from None
+    with open(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise HandedIn(f"{path.name} is no plain file with one name")
+        if facts.st_size > limit_bytes:
+            raise HandedIn(f"{path.name} has {facts.st_size} bytes, at most {limit_bytes} may be")
+        os.fsync(handle)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 import socket
+import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,9 @@ from harness.trial.record import RESUMABLE, Record, Row, Segment, append_row, re
 from harness.trial.spec import TrialSpec, read_spec
 
 IGNORED = ("__pycache__", ".*")
+SUFFIXES = (".py", ".yaml", ".md", ".txt", ".json")
+SOURCE_BYTES = 256 << 10
+"""A submission is text that somebody can read, and not a place for trained weights or data."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class TrialFolder:
         """Makes the folder, or takes an unfinished one up again.
 
         Raises:
-            UserError: it cannot be written, it holds another trial, or the submission is not the one that the spec names.
+            UserError: it cannot be written, it holds another trial, or the submission breaks the rules of `hash_folder` or is not the one
+                that the spec names.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -50,12 +56,13 @@ class TrialFolder:
                 self.must_be(spec)
             else:
                 shutil.rmtree(self.source, ignore_errors=True)
+                hash_folder(Path(spec.submission_path))
                 shutil.copytree(spec.submission_path, self.source, ignore=shutil.ignore_patterns(*IGNORED))
                 if hash_folder(self.source) != spec.source_hash:
                     raise UserError(f"{spec.submission_path} changed while the trial was being set up: start it again")
                 write_atomically(self.path / "environment.json", json.dumps(machine.to_json(), indent=1) + "\n")
                 write_atomically(self.path / "spec.json", json.dumps(spec.to_json(), indent=1) + "\n")
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            _remove(self.scratch)
             self.scratch.mkdir()
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror}): choose another out=") from None
@@ -94,7 +101,7 @@ class TrialFolder:
 
     def close(self, record: Record) -> None:
         """Writes the record and removes what only an unfinished trial needs; scratch first, in case that the disk is full."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        _remove(self.scratch)
         write_record(self.path, record)
         if record.verdict not in RESUMABLE:
             self.checkpoints.clear()
@@ -115,12 +122,38 @@ class TrialFolder:
             raise UserError(f"{self.path} holds another trial (it differs in {', '.join(different)}): choose another out=")
 
 
+def _remove(folder: Path) -> None:
+    """Removes a folder that a runner could write to, however deep it is."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", folder], check=False)
+
+
 def hash_folder(folder: Path) -> str:
-    """Returns one sha256 over the names and contents of a submission's files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in name.parts):
-            digest.update(f"{name.as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+    """Returns one sha256 over the names and contents of a submission's files.
+
+    Raises:
+        UserError: there is something else in it than 256 KiB of text in plain files.
+    """
+    digest, size = hashlib.sha256(), 0
+    for path in _source_files(folder):
+        size += path.stat().st_size
+        if size > SOURCE_BYTES:
+            raise UserError(f"{folder} holds more than {SOURCE_BYTES >> 10} KiB: a submission is its source, without weights or data")
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _source_files(folder: Path) -> Iterator[Path]:
+    """Yields the files that are copied into a trial's folder; raises UserError at one that a submission may not hold."""
+    for path in sorted(folder.rglob("*")):
+        if any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise UserError(f"{path} is a link or a special file: a submission holds plain files only")
+        if path.is_file():
+            if path.suffix not in SUFFIXES:
+                raise UserError(f"{path}: a submission may hold files that end in {', '.join(SUFFIXES)}, and no others")
+            yield path

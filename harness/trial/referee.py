@@ -13,12 +13,12 @@ from harness.data import prepare
 from harness.errors import UserError
 from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
-from harness.trial.checkpoint import WEIGHTS, Checkpoint, Position, sha256
+from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, HandedIn, Position, hash_handed_in, most_bytes, sha256
 from harness.trial.clock import Clock
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
-from harness.trial.processes import adopt_orphans
+from harness.trial.processes import StillRunning, adopt_orphans
 from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
 from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
 from harness.trial.sandbox import View, build, choose
@@ -26,7 +26,13 @@ from harness.trial.spec import TrialSpec
 from harness.workload import Evaluation
 
 TICK_S = 0.5
+WATCH_S = 2.0
 MEMORY_SHARE = 0.8
+WRITE_S, WRITE_BYTES_PER_S = 0.05, 2e8
+"""CPU seconds that writing files may take a runner off the clock: so many, and one more for each so many bytes."""
+RESTORE_FACTOR, RESTORE_S = 1.25, 1.0
+"""The same for setting up again on a resume: so many times what the first set-up took, and so many seconds more."""
+RAN_ON_S = 0.05
 M = TypeVar("M", bound=Message)
 
 
@@ -98,6 +104,8 @@ class Referee:
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
         self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
+        self.weights_bytes = self.written_bytes = 0
+        self.watched_s = self.cpu_at_freeze_s = 0.0
 
     def run(self) -> Record:
         """Runs the trial to its verdict; writes and returns the record."""
@@ -121,11 +129,13 @@ class Referee:
         with RunnerProcess(sandbox, self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
             self.clock = Clock(self.runner.tree.cpu_s)
             try:
-                self._send(_task(self.spec, sandbox.view, machine.memory_bytes))
+                self.memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
+                self._send(_task(self.spec, sandbox.view, self.memory_bytes))
                 self.evaluator = Evaluator(workload, data)
                 self._course(checkpoint)
-            except Ended as ended:
+            except (Ended, HandedIn) as end:
                 self.clock.stop("evaluation")
+                ended = end if isinstance(end, Ended) else Ended("rejected", f"what was handed in cannot be taken: {end}")
                 verdict, reason = ended.verdict, ended.reason
         record = self._record(verdict, reason, mode, machine.fingerprint)
         self.folder.close(record)
@@ -134,6 +144,8 @@ class Referee:
     def _course(self, checkpoint: Checkpoint | None) -> NoReturn:
         """Runs the trial until something raises Ended."""
         self._wait(Ready, self.patience.startup_s)
+        rehearsed = (self.folder.scratch / PENDING / WEIGHTS, self.folder.scratch / PENDING / STATE)
+        self.weights_bytes, self.written_bytes = rehearsed[0].stat().st_size, sum(path.stat().st_size for path in rehearsed)
         if checkpoint is not None:
             self._go_back_to(checkpoint)
         else:
@@ -141,12 +153,14 @@ class Referee:
             self._resume(None)
         while True:
             paused = self._wait_on_clock(Paused)
+            self._must_be_due(paused)
             self.step, self.examples = paused.step, paused.examples
             self.device_memory_bytes = max(self.device_memory_bytes, paused.device_memory_bytes)
-            written = self._wait(Written, self.patience.write_s)
+            written = self._written(self._write_allowance_s())
             self._freeze()
             position = self._position(paused.done)
-            saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position)
+            saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position, self.weights_bytes)
+            self.written_bytes = sum(path.stat().st_size for path in saved.folder.iterdir())
             self._evaluation(saved.folder / WEIGHTS, written.swaps, last=paused.done)
 
     def _go_back_to(self, checkpoint: Checkpoint) -> None:
@@ -156,12 +170,13 @@ class Referee:
         self.host_memory_bytes, self.device_memory_bytes = position.host_memory_bytes, position.device_memory_bytes
         self.clock.go_back_to(position.reading)
         self.rows = self.folder.begin_segment(position.step, position.reading.time_s)
-        if sha256(self.folder.scratch / RESTORED) != sha256(checkpoint.folder / WEIGHTS):
-            raise Ended("rejected", "after going on from a checkpoint the weights were not those of the checkpoint")
         self.clock.stop("checkpoint")
         self._send(Resume(self.clock.time_s))
-        written = self._wait(Written, self.patience.write_s)
+        set_up_s = self.rows[0].time_s if self.rows else position.reading.time_s
+        written = self._written(RESTORE_S + RESTORE_FACTOR * set_up_s + self._write_allowance_s())
         self._freeze()
+        if hash_handed_in(self.folder.scratch / RESTORED, most_bytes(self.weights_bytes)) != sha256(checkpoint.folder / WEIGHTS):
+            raise Ended("rejected", "after going on from a checkpoint the weights were not those of the checkpoint")
         self._evaluation(checkpoint.folder / WEIGHTS, written.swaps, last=position.done)
 
     def _evaluation(self, weights: Path, swaps: bool, last: bool = False) -> None:
@@ -173,9 +188,10 @@ class Referee:
         if swaps:
             self._resume(None)
             self._wait_on_clock(Swapped)
-            self._wait(Written, self.patience.write_s)
+            self._written(self._write_allowance_s())
             self._freeze()
             weights = self.folder.scratch / SWAPPED
+            hash_handed_in(weights, most_bytes(self.weights_bytes))
         self.clock.stop("evaluation")
         evaluation, test_metric = self._evaluate(weights)
         row = Row(
@@ -208,7 +224,8 @@ class Referee:
             raise Ended("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
         try:
             evaluation = self.evaluator.valid()
-            test_metric = self.evaluator.test().metric if self.spec.workload.met(evaluation.metric) else None
+            met = self.spec.workload.met(evaluation.metric) and math.isfinite(evaluation.metric) and math.isfinite(evaluation.loss)
+            test_metric = self.evaluator.test().metric if met else None
         except Exception as error:
             raise Ended("crashed", f"the evaluation itself failed, not the submission: {type(error).__name__}: {error}") from error
         if test_metric is not None:
@@ -216,13 +233,20 @@ class Referee:
         return evaluation, test_metric
 
     def _resume(self, evaluation: Evaluation | None) -> None:
-        """Thaws the runner and starts the clock."""
-        self.runner.tree.thaw()
+        """Starts the clock and thaws the runner, after a look whether all of it stood still."""
+        if self.cpu_at_freeze_s and self.runner.tree.cpu_s() > self.cpu_at_freeze_s + RAN_ON_S:
+            raise Ended("rejected", "its processes ran on while the clock stood")
         self.clock.run()
+        self.runner.tree.thaw()
         self._send(Resume(self.clock.time_s, evaluation))
 
     def _freeze(self) -> None:
-        self.runner.tree.freeze()
+        try:
+            self.runner.tree.freeze()
+        except StillRunning as error:
+            raise Ended("rejected", f"while the clock stands nothing may run: {error}") from None
+        self.cpu_at_freeze_s = self.runner.tree.cpu_s()
+        self._watch()
         self.host_memory_bytes = max(self.host_memory_bytes, self.runner.tree.peak_memory_bytes())
 
     def _wait_on_clock(self, kind: type[M]) -> M:
@@ -235,6 +259,7 @@ class Referee:
                 if self.clock.time_s > budget_s:
                     break
                 return self._of_kind(message, kind)
+            self._watch()
             self.watcher.progress(self.runner.steps(), self.clock.time_s)
         self.clock.stop("evaluation")
         self.step = max(self.step, self.runner.steps())
@@ -251,7 +276,44 @@ class Referee:
             message = self._receive(min(left_s, TICK_S))
             if message is not None:
                 return self._of_kind(message, kind)
+            self._watch()
         raise Ended("timed_out", f"the runner did not say {kind.__name__} within {limit_s:g} s")
+
+    def _written(self, allowance_s: float) -> Written:
+        """Waits for files with the clock standing, but not for more CPU seconds of the runner than writing them can take: then it runs."""
+        before_s, started = self.runner.tree.cpu_s(), time.monotonic()
+        message = self._receive(allowance_s)
+        while message is None:
+            if self.runner.tree.cpu_s() > before_s + allowance_s:
+                self.clock.run()
+                return self._wait_on_clock(Written)
+            if time.monotonic() > started + self.patience.write_s:
+                raise Ended("timed_out", f"the runner did not say Written within {self.patience.write_s:g} s")
+            self._watch()
+            message = self._receive(min(allowance_s, TICK_S))
+        return self._of_kind(message, Written)
+
+    def _write_allowance_s(self) -> float:
+        return WRITE_S + self.written_bytes / WRITE_BYTES_PER_S
+
+    def _must_be_due(self, paused: Paused) -> None:
+        """Ends the trial when an evaluation is asked for that is not due: seen more often, chance would meet the target sooner."""
+        every = self.spec.evaluate_every
+        due = (self.examples // every + 1) * every if self.rows else 0
+        forward = paused.step > self.step if self.rows else paused.step == 0
+        if not forward or paused.examples < self.examples or (paused.examples < due and not paused.done):
+            place = f"step {paused.step} with {paused.examples} examples taken"
+            raise Ended("rejected", f"an evaluation was asked for at {place}; the next is due at {due}, the last was at step {self.step}")
+
+    def _watch(self) -> None:
+        """Looks every few seconds at what the runner takes of the machine."""
+        if time.monotonic() < self.watched_s + WATCH_S:
+            return
+        self.watched_s = time.monotonic()
+        if trouble := self.runner.memory_trouble(self.memory_bytes):
+            raise Ended("out_of_memory", trouble)
+        if trouble := self.runner.scratch_trouble():
+            raise Ended("rejected", trouble)
 
     def _receive(self, timeout_s: float) -> Message | None:
         try:
@@ -314,10 +376,10 @@ class Referee:
         )
 
 
-def _task(spec: TrialSpec, view: View, machine_memory_bytes: int) -> Task:
+def _task(spec: TrialSpec, view: View, memory_bytes: int) -> Task:
     return Task(
         spec=spec.to_json(),
-        memory_bytes=int(MEMORY_SHARE * machine_memory_bytes),
+        memory_bytes=memory_bytes,
         workload=str(view.workload),
         source=str(view.source),
         data=str(view.data),

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -33,6 +34,8 @@ from harness.trial.processes import die_with_parent
 from harness.trial.runner_process import PENDING, PROGRESS, RESTORED, SWAPPED
 from harness.trial.spec import TrialSpec
 from harness.workload import Workload
+
+FILE_BYTES = 64 << 30
 
 
 class Stopped(Exception):
@@ -63,9 +66,18 @@ class Runner:
         batch_size = spec.workload.reference_batch
         self.stream = Stream(self.workload, training_data, batch_size, stream_seed(spec.seed, "data"), self.device)
         warm_up(self.workload, self.model, training_data, batch_size, self.device)
+        self.rehearse_writing()
         self.guard = Guard(self.model, self.workload)
         seed_everything(stream_seed(spec.seed, "dropout"))
         gc.collect()
+
+    def rehearse_writing(self) -> None:
+        """Writes a first checkpoint, so that the first one that counts is not slow; the referee learns from it how large they are."""
+        folder = self.scratch / PENDING
+        folder.mkdir()
+        save_weights(self.model, folder / WEIGHTS)
+        twice = [p.detach().cpu() for p in self.model.parameters() for _ in range(2)]
+        save_state(folder / STATE, {"submission": twice, "random": random_state()})
 
     def load_submission(self) -> None:
         """Imports the submission, makes it and has it set up."""
@@ -90,7 +102,7 @@ class Runner:
         self.submission.setup()
 
     def restore(self, checkpoint: Path) -> None:
-        """Goes back to a checkpoint and hands its weights in again as proof. Off the clock: this time was charged before."""
+        """Goes back to a checkpoint and hands its weights in again as proof. Off the clock as far as the first set-up was charged."""
         self.load_submission()
         load_weights(self.model, checkpoint / WEIGHTS)
         state = load_state(checkpoint / STATE)
@@ -104,9 +116,9 @@ class Runner:
     def train(self) -> None:
         """Trains until the referee says Stop."""
         if self.resume_from is not None:
-            self.restore(self.resume_from)
             self.channel.send(Ready())
             self.wait()
+            self.restore(self.resume_from)
             self.channel.send(Written(self.swaps))
         else:
             self.channel.send(Ready())
@@ -217,9 +229,15 @@ def explain(error: BaseException) -> Failed:
 
 
 def set_limits(memory_bytes: int) -> None:
-    """Bounds what this process and each of its children may take: memory, and no core dumps. Nothing in here can raise them again."""
+    """Bounds what this process and each of its children may take: memory, the size of a file, no core dumps; nothing can raise them again.
+
+    When the machine's memory runs out all the same, the system shall kill this process and not the referee.
+    """
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _shared_counter(path: Path) -> mmap.mmap:

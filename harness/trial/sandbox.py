@@ -1,7 +1,8 @@
 """What a runner is shown of the machine: through `bwrap` a world without ledger, held-out data, network or other processes.
 
 Inside, the runner finds the system's programs and libraries, Python, the harness and its workload's code (without the modules that make
-data), all read-only; its submission, training data, scratch and checkpoint under neutral names. Only scratch and /tmp can be written.
+data), all read-only; its submission, training data, scratch and checkpoint under neutral names. Only scratch, /tmp and /dev/shm can be
+written, the last two up to a size.
 """
 
 import functools
@@ -24,6 +25,7 @@ INSIDE = Path("/finishline")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/sys")
 DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
 TMP_BYTES = 4 << 30
+PACKAGES = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def works() -> bool:
 
 
 def build(mode: str, view: View, cache: Path) -> Sandbox:
-    """Returns the sandbox of a mode that `choose` gave; `cache` is where veiled modules are kept."""
+    """Returns the sandbox of a mode that `choose` gave; `cache` is where veiled modules are kept.
+
+    Raises:
+        UserError: data or ledger lie in a folder that every runner is shown.
+    """
     if mode == "none":
         return Sandbox(mode, (), view)
     inside = View(
@@ -81,13 +87,23 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         workload=view.workload,
     )
     words = ["bwrap", *_namespaces()]
-    for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries())):
-        words += ["--ro-bind-try", path, path]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
+    shown = [Path(path) for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries()))]
+    for path in (view.data, view.scratch):
+        _must_be_hidden(path, shown)
+    for path in shown:
+        words += ["--ro-bind-try", str(path), str(path)]
+    for path in dict.fromkeys(_foreign_packages(shown)):
+        words += ["--tmpfs", str(path), "--remount-ro", str(path)]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for place in ("/tmp", "/dev/shm"):
+        words += ["--size", str(TMP_BYTES), "--tmpfs", place]
     for device in (path for pattern in DEVICES for path in glob.glob(pattern)):
         words += ["--dev-bind", device, device]
     for module in _code(view.workload):
         words += ["--ro-bind", str(module), str(module)]
+    for module in _generators(view.workload):
+        if any(module.is_relative_to(path) for path in shown):
+            words += ["--ro-bind", "/dev/null", str(module)]
     words += ["--ro-bind", str(view.source), str(inside.source)]
     for part in ("train", "shared"):
         words += ["--ro-bind-try", str(view.data / part), str(inside.data / part)]
@@ -95,7 +111,8 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         words += ["--ro-bind", str(stand_in), str(hidden)]
     if view.checkpoint and inside.checkpoint:
         words += ["--ro-bind", str(view.checkpoint), str(inside.checkpoint)]
-    words += ["--bind", str(view.scratch), str(inside.scratch), "--chdir", str(inside.scratch), "--remount-ro", "/", "--"]
+    words += ["--bind", str(view.scratch), str(inside.scratch), "--chdir", str(inside.scratch)]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--"]
     return Sandbox(
         mode, tuple(words), View(inside.source, inside.data, inside.scratch, view.checkpoint and inside.checkpoint, view.workload)
     )
@@ -112,11 +129,32 @@ def _libraries() -> list[str]:
     return [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/")]
 
 
+def _must_be_hidden(path: Path, shown: Iterable[Path]) -> None:
+    for folder in shown:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{path} lies below {folder}, which submissions can read: choose another out=, or another FINISHLINE_CACHE")
+
+
+def _foreign_packages(shown: Iterable[Path]) -> Iterable[Path]:
+    """The folders of Python packages that this Python does not use: other copies of a veiled text could lie there."""
+    own = [Path(path).resolve() for path in sys.path if path]
+    for prefix in (*shown, Path("/usr/local")):
+        for folder in (path for pattern in PACKAGES for path in prefix.glob(pattern)):
+            if folder.is_dir() and not any(path == folder.resolve() or path.is_relative_to(folder.resolve()) for path in own):
+                yield folder.resolve()
+
+
 def _code(workload: Path) -> Iterable[Path]:
     """The harness, and of the workloads' code what a runner needs: modules that make data stay outside."""
     yield PROJECT / "harness"
     for folder in (PROJECT / "workloads", workload):
         yield from (path for path in sorted(folder.glob("*.py")) if not path.stem.endswith("data"))
+
+
+def _generators(workload: Path) -> Iterable[Path]:
+    """The modules that make data, and their byte code: hidden also where the whole project is shown, as an installed package is."""
+    for folder in (PROJECT / "workloads", workload):
+        yield from (*folder.glob("*data.py"), *folder.glob("__pycache__/*data.*.pyc"))
 
 
 def _veil(paths: Sequence[Path], cache: Path) -> Iterable[tuple[Path, Path]]:
@@ -126,7 +164,7 @@ def _veil(paths: Sequence[Path], cache: Path) -> Iterable[tuple[Path, Path]]:
     """
     if not paths:
         return
-    names = "\n".join([sys.version, *map(str, paths)])
+    names = "\n".join([sys.version, *(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)])
     folder = cache / f"veil-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         aside = Path(tempfile.mkdtemp(dir=cache, prefix=".veil."))

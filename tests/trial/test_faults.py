@@ -12,6 +12,7 @@ import pytest
 from harness.errors import UserError
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import Patience, run_trial
+from harness.trial.spec import TrialSpec
 from tests.conftest import Outcome, Silent, World
 
 QUICK = Patience(startup_s=60.0, write_s=3.0, answer_s=1.0)
@@ -106,18 +107,24 @@ def test_a_full_disk_loses_nothing(world: World, small_disk: Path) -> None:
 
     spec = world.spec(target=0.02)
     folder = spec.folder(small_disk)
-    try:
-        record = run_trial(spec, folder, world.cache, FillsAfter())
-        assert record.verdict == "crashed"
-        assert "No space left" in record.reason
-    except UserError as error:
-        assert "No space left" in str(error)
-        assert "\n" not in str(error)
+    told = ended(spec, folder, world, FillsAfter())
+    assert "No space left" in told
+    assert "\n" not in told
     filler.unlink()
     record = run_trial(spec, folder, world.cache, Silent())
     whole = world.run(target=0.02)
     assert record.verdict == "reached"
     assert timeless(Outcome(record, folder)) == timeless(whole)
+
+
+def ended(spec: TrialSpec, folder: Path, world: World, watcher: Silent) -> str:
+    """Returns why a trial ended: its record's reason, or the line that the user is told."""
+    try:
+        record = run_trial(spec, folder, world.cache, watcher)
+    except UserError as error:
+        return str(error)
+    assert record.verdict == "crashed"
+    return record.reason
 
 
 def timeless(outcome: Outcome) -> list[tuple[float, ...]]:

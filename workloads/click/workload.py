@@ -13,6 +13,7 @@ from harness.workload import Batch, Evaluation, Role, Workload, WorkloadConfig
 from workloads.click.model import ModelConfig, UserBrowsingModel, log_likelihoods
 
 EVAL_BATCH = 2048
+"""Sessions in one forward pass of an evaluation: all 20,000 at once take three times as long."""
 
 
 @dataclass(frozen=True)

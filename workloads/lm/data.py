@@ -1,7 +1,8 @@
 """Makes the text of lm/cpu: the Python source of the sympy 1.14.0 wheel, which is a dependency of torch and so on every machine."""
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from pathlib import Path
 
 from harness.errors import UserError
 from harness.workload import SPLITS
@@ -38,8 +39,17 @@ def split_of(path: str) -> str:
     return {0: "valid", 1: "test"}.get(share, "train")
 
 
+def held_out_files() -> list[Path]:
+    """Returns where the files of the validation and test text lie on this machine, those included that are too short or long for it."""
+    return [Path(str(file.locate())) for path, file in sorted(_package_files().items()) if split_of(path) != "train"]
+
+
 def _source_files() -> dict[str, bytes]:
     """Returns path -> text of the package's `.py` files outside of its test folders; paths are relative to the package."""
+    return {path: file.read_binary() for path, file in _package_files().items()}
+
+
+def _package_files() -> dict[str, PackagePath]:
     try:
         sympy = distribution("sympy")
     except PackageNotFoundError:
@@ -47,4 +57,4 @@ def _source_files() -> dict[str, bytes]:
     if sympy.version != SYMPY:
         raise UserError(f"the text of lm/cpu is the source of sympy {SYMPY}, but {sympy.version} is installed: install sympy=={SYMPY}")
     paths = [path for path in sympy.files or () if path.parts[0] == "sympy" and path.suffix == ".py" and "tests" not in path.parts[:-1]]
-    return {"/".join(path.parts[1:]): path.read_binary() for path in paths}
+    return {"/".join(path.parts[1:]): path for path in paths}

@@ -1,0 +1,107 @@
+"""Where a campaign stands, read from its ledger: quick also at 18,000 trials, since each trial is one small file."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from harness.campaign.plan import Plan
+from harness.trial.owner import is_alive, read_holder
+
+FAILED = ("crashed", "out_of_memory", "timed_out")
+STATES = ("reached", "missed", "diverged", "rejected", "stopped", *FAILED, "running", "waiting")
+
+
+@dataclass(frozen=True)
+class TrialState:
+    """One planned trial: its verdict, or `running` or `waiting`; seconds on the clock and in all that an ended one took."""
+
+    submission: str
+    workload: str
+    study: int
+    trial: int
+    state: str
+    reason: str
+    time_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One submission on one workload: how many of its trials are in which state, and why the failed ones failed."""
+
+    submission: str
+    workload: str
+    counts: tuple[tuple[str, int], ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A whole campaign. `spent_s` are seconds of trials that have ended, `forecast_s` those still to come, one after the other."""
+
+    cells: tuple[Cell, ...]
+    counts: tuple[tuple[str, int], ...]
+    spent_s: float
+    forecast_s: float
+
+
+def read_status(plan: Plan, ledger: Path) -> Status:
+    """Returns where the campaign in this ledger stands.
+
+    The forecast takes for a missing trial the mean of the ended ones of its cell, else of its workload, else the budget.
+    """
+    states = trial_states(plan, ledger)
+    by_cell: dict[tuple[str, str], list[TrialState]] = {}
+    for state in states:
+        by_cell.setdefault((state.submission, state.workload), []).append(state)
+    cells = tuple(_cell(*key, trials) for key, trials in by_cell.items())
+    return Status(cells, _counts(states), sum(s.wall_s for s in states), _forecast_s(plan, states))
+
+
+def trial_states(plan: Plan, ledger: Path) -> list[TrialState]:
+    """Returns the state of every planned trial, in the order of the plan."""
+    numbers = [(study, trial) for study in range(1, plan.studies + 1) for trial in range(1, plan.ruleset.trials + 1)]
+    return [
+        _trial_state(ledger, submission.name, workload.id, study, trial)
+        for submission in plan.submissions
+        for workload in plan.workloads
+        for study, trial in numbers
+    ]
+
+
+def _trial_state(ledger: Path, submission: str, workload: str, study: int, trial: int) -> TrialState:
+    folder = f"{ledger}/{submission}/{workload.replace('/', '-')}/study_{study}/trial_{trial}"
+    try:
+        with open(f"{folder}/record.json", "rb") as file:
+            record = json.loads(file.read())
+        verdict = record["verdict"], record["reason"], record["time_s"], record["wall_s"]
+    except (OSError, ValueError, KeyError):
+        owner = Path(folder) / "owner.json"
+        holder = read_holder(owner)
+        running = holder is not None and is_alive(holder, owner)
+        verdict = ("running", str(holder), 0.0, 0.0) if running else ("waiting", "", 0.0, 0.0)
+    return TrialState(submission, workload, study, trial, *verdict)
+
+
+def _cell(submission: str, workload: str, trials: list[TrialState]) -> Cell:
+    failures = tuple(f"study {t.study}, trial {t.trial}: {t.state}, {t.reason}" for t in trials if t.state in (*FAILED, "rejected"))
+    return Cell(submission, workload, _counts(trials), failures)
+
+
+def _counts(trials: list[TrialState]) -> tuple[tuple[str, int], ...]:
+    count = Counter(t.state for t in trials)
+    return tuple((state, count[state]) for state in STATES if count[state])
+
+
+def _forecast_s(plan: Plan, states: list[TrialState]) -> float:
+    taken: dict[object, list[float]] = {}
+    for s in states:
+        if s.state not in ("running", "waiting"):
+            taken.setdefault((s.submission, s.workload), []).append(s.wall_s)
+            taken.setdefault(s.workload, []).append(s.wall_s)
+    means = {key: mean(seconds) for key, seconds in taken.items()}
+    budgets = {w.id: w.budget_s * plan.ruleset.budget_factor for w in plan.workloads}
+    missing = [s for s in states if s.state in ("running", "waiting")]
+    return sum(means.get((s.submission, s.workload), means.get(s.workload, budgets[s.workload])) for s in missing)

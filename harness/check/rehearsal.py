@@ -1,0 +1,318 @@
+"""What happens inside the process of a trial run: the submission trains a tiny model, and each promise it makes is tried.
+
+Run as `python -m harness.check.rehearsal FOLDER REPORT HP`; every stage and finding is one line of JSON in REPORT.
+"""
+
+import itertools
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.check.finding import Finding, Level
+from harness.check.state import NotSaved, differences, saved
+from harness.check.tiny import CONFIG, Net, Tiny
+from harness.errors import UserError
+from harness.plugins import load_submission
+from harness.seeds import stream_seed
+from harness.stream import Stream
+from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.trial.checkpoint import random_state, set_random_state
+from harness.trial.guard import Guard, RuleBroken
+from harness.trial.runner import warm_up
+from harness.tuning import read_space
+from harness.workload import Batch, Evaluation
+
+FACTS = WorkloadFacts(**{name: getattr(CONFIG, name) for name in WorkloadFacts.__dataclass_fields__})
+STEPS, MORE_STEPS, MOST_CORNERS, NAMED = 10, 5, 64, 4
+Losses = Callable[[nn.Module, Batch], Tensor]
+
+
+class Over(Exception):
+    """Nothing more can be tried."""
+
+
+class Report:
+    """Writes stages and findings as they come, so that a process that dies has told how far it got."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", buffering=1)
+
+    def write(self, **line: Any) -> None:
+        """Adds a line."""
+        self._file.write(json.dumps(line) + "\n")
+
+    def find(self, level: Level, what: str, advice: str, line: int = 0) -> None:
+        """Adds a finding."""
+        self.write(finding=asdict(Finding(level, "submission.py", line, what, advice)))
+
+    @contextmanager
+    def stage(self, name: str, level: Level = "error", vital: bool = False) -> Iterator[None]:
+        """Turns whatever is raised into a finding; raises Over after it where nothing can follow."""
+        self.write(stage=name)
+        try:
+            yield
+        except RuleBroken as error:
+            self.find("error", f"{error} (found after {name})", "the model, the workload and torch are not the submission's to change")
+        except NotSaved as error:
+            self.find("error", f"the state cannot be saved: {error}", "make it a tensor or a number, or override state_dict")
+        except StateError as error:
+            self.find("error", f"the state cannot be saved: {error}", "a trial could not be resumed, and ends at its first checkpoint")
+        except Exception as error:
+            line, place = _place(error)
+            what = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}".rstrip(": ")
+            self.find(level, f"{what}{place}, during {name}", "mend it first" if vital else "it would end the trial", line)
+        else:
+            return
+        if vital:
+            raise Over
+
+
+@dataclass
+class Bout:
+    """A submission with its model and stream."""
+
+    submission: Submission
+    model: nn.Module
+    stream: Stream
+    guard: Guard
+    steps: int = 0
+    done_at: int | None = None
+
+    def advance(self, steps: int) -> None:
+        """Trains on, as the runner does."""
+        for _ in range(steps):
+            self._look_if_done()
+            self.submission.step(self.submission.select(self.stream))
+            self.steps += 1
+        self._look_if_done()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Returns a copy of parameters and buffers."""
+        return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def is_finite(self) -> bool:
+        """Whether no parameter has become inf or NaN."""
+        return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
+
+    def loss(self) -> float:
+        """Returns the mean loss over all data, without dropout; leaves no trace."""
+        self.model.eval()
+        with torch.no_grad():
+            loss = Tiny(CONFIG).evaluate(self.model, Tiny(CONFIG).load(Path(), "train")).loss
+        self.model.train()
+        return loss
+
+    def _look_if_done(self) -> None:
+        if self.done_at is None and self.submission.done():
+            self.done_at = self.steps
+
+
+def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None = None) -> Bout:
+    """Builds model, stream and submission, always alike, and has it set up."""
+    workload = Tiny(CONFIG)
+    model = fresh_model(workload)
+    stream = Stream(workload, workload.load(Path(), "train"), CONFIG.reference_batch, stream_seed(1, "data"), torch.device("cpu"))
+    guard = Guard(model, workload)
+    torch.manual_seed(stream_seed(1, "dropout"))
+    of_batch = losses or workload.losses
+    submission = kind(
+        Setting(
+            model=model,
+            hp=SimpleNamespace(**hp),
+            workload=FACTS,
+            roles=MappingProxyType(workload.roles(model)),
+            losses=lambda batch: of_batch(model, batch),
+            generator=torch.Generator().manual_seed(stream_seed(1, "submission")),
+            device=torch.device("cpu"),
+            clock=lambda: 0.0,
+        )
+    )
+    batch_size = submission.batch_size(FACTS)
+    if type(batch_size) is not int or batch_size < 1:
+        raise UserError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
+    stream.batch_size = batch_size
+    submission.setup()
+    return Bout(submission, model, stream, guard)
+
+
+def fresh_model(workload: Tiny) -> nn.Module:
+    """Returns the model as a trial starts with it."""
+    torch.manual_seed(stream_seed(1, "model"))
+    return workload.build_model().train()
+
+
+def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
+    """Tries everything, in the order in which a trial would."""
+    workload = Tiny(CONFIG)
+    warm_up(workload, workload.build_model(), workload.load(Path(), "train"), CONFIG.reference_batch, torch.device("cpu"))
+    fence = Guard(workload.build_model(), workload)
+    with report.stage("the import", vital=True):
+        kind = load_submission(folder)
+        fence.check()
+    with report.stage("setup", vital=True):
+        bout = begin(kind, hp)
+        bout.guard.check()
+    before, loss_before = bout.weights(), bout.loss()
+    if changed := differences(dict(fresh_model(workload).state_dict()), before):
+        report.find("look", f"setup() changes weights: {_some(changed)}", "training starts from the weights that the workload made")
+    with report.stage(f"the first {STEPS} steps", vital=True):
+        bout.advance(STEPS)
+        bout.guard.check()
+    learns(bout, before, loss_before, report)
+    with report.stage("eval_weights"):
+        swaps_back(bout, report)
+    with report.stage("on_eval"):
+        bout.submission.on_eval(Evaluation(0.5, 1.0))
+    with report.stage("saving and resuming"):
+        resumes(bout, folder, hp, report)
+    with report.stage("the steps up to half of the horizon"):
+        half = bout.submission.horizon // 2
+        bout.advance(max(0, half - bout.steps))
+        bout.guard.check()
+        if bout.done_at is not None and bout.done_at < half:
+            what = f"done() is true after {bout.done_at} steps of a horizon of {bout.submission.horizon}"
+            report.find("look", what, "the trial ends there: is that meant?")
+    for name, losses in (("zero", _zero), ("missing", _only_the_head)):
+        with report.stage(f"steps with {name} gradients", level="look"):
+            bout = begin(kind, hp, losses)
+            bout.advance(3)
+            if not bout.is_finite():
+                report.find("look", f"{name} gradients give weights that are not finite", "divide by norms with an epsilon")
+    with report.stage("the corners of the search space"):
+        corners(kind, folder, hp, report)
+
+
+def learns(bout: Bout, before: Mapping[str, Tensor], loss_before: float, report: Report) -> None:
+    """Finds weights that are not finite, or do not move, and a loss that does not fall."""
+    if not bout.is_finite():
+        advice = "a default must train on every workload: lower the rate, or clip"
+        report.find("error", f"the weights are not finite after {bout.steps} steps with the default hyperparameters", advice)
+        return
+    if bout.stream.examples == 0:
+        report.find("error", f"select() took no examples from the stream in {bout.steps} steps", "evaluations fall due by examples taken")
+    still = [name for name, parameter in bout.model.named_parameters() if torch.equal(parameter, before[name])]
+    if len(still) == len(list(bout.model.parameters())):
+        report.find("error", f"no parameter moved in {bout.steps} steps", "does step() call the optimizer, and is the rate above 0?")
+    elif still:
+        roles = ", ".join(f"{name} ({bout.submission.roles[name]})" for name in still)
+        report.find("look", f"never moved in {bout.steps} steps: {roles}", "is a role forgotten in setup?")
+    if not still and not bout.loss() < loss_before:
+        what = f"the loss did not fall in {bout.steps} steps ({loss_before:.3f} to {bout.loss():.3f})"
+        report.find("look", what, "is the sign right, and the rate?")
+
+
+def swaps_back(bout: Bout, report: Report) -> None:
+    """Finds traces that an evaluation leaves in weights and state."""
+    submission = bout.submission
+    weights, state, drawn = bout.weights(), saved(submission.state_dict()), submission.generator.get_state()
+    streams = random_state()
+    with submission.eval_weights():
+        if not bout.is_finite():
+            report.find("look", "the weights inside eval_weights() are not finite", "what the referee evaluates is NaN")
+    bout.model.train()
+    set_random_state(streams)
+    changed = differences(weights, bout.weights())
+    if changed:
+        advice = "keep a copy of the training weights and put that back: arithmetic there and back is not exact"
+        report.find("error", f"eval_weights() does not restore the weights: {_some(changed)}", advice)
+    changed = differences(state, saved(submission.state_dict()))
+    if not torch.equal(drawn, submission.generator.get_state()):
+        changed.append("generator")
+    if changed:
+        report.find("error", f"eval_weights() changes the training state: {_some(changed)}", "an evaluation may leave no trace")
+
+
+def resumes(bout: Bout, folder: Path, hp: Mapping[str, Any], report: Report) -> None:
+    """Finds what a checkpoint loses: a fresh object that loads the state must go on bit for bit."""
+    state, weights, stream, streams = saved(bout.submission.state_dict()), bout.weights(), bout.stream.state_dict(), random_state()
+    drawn = bout.submission.generator.get_state()
+    fresh = begin(load_submission(folder), hp)
+    with torch.no_grad():
+        for name, tensor in fresh.model.state_dict().items():
+            tensor.copy_(weights[name])
+    fresh.submission.load_state_dict(saved(state))
+    fresh.submission.generator.set_state(drawn)
+    fresh.stream.load_state_dict(stream)
+    lost = differences(state, saved(fresh.submission.state_dict()))
+    if lost:
+        report.find("error", f"load_state_dict() does not bring back {_some(lost)}", "what state_dict returns must be taken back in full")
+    ends = []
+    for one in (bout, fresh):
+        set_random_state(streams)
+        one.advance(MORE_STEPS)
+        ends.append(one.weights())
+    changed = differences(ends[0], ends[1])
+    if changed and not lost:
+        what = f"resumed from its saved state it goes on differently: {_some(changed)} after {MORE_STEPS} steps"
+        advice = "something is not in the state: a module's global, an object that state_dict leaves out, or random numbers from elsewhere"
+        report.find("error", what, advice)
+
+
+def corners(kind: type[Submission], folder: Path, hp: Mapping[str, Any], report: Report) -> None:
+    """Finds ends of the search space at which training blows up within a few steps."""
+    space = read_space(folder)
+    axes = space.axes
+    ends = {axis.name: axis.values or (axis.accept(axis.low, ""), axis.accept(axis.high, "")) for axis in axes}
+    points = [dict(zip(ends, values, strict=True)) for values in itertools.islice(itertools.product(*ends.values()), MOST_CORNERS + 1)]
+    if space.listed:
+        points = [dict(point) for point in space.listed]
+    elif len(points) > MOST_CORNERS:
+        points = [{name: value} for name, values in ends.items() for value in values]
+    broken: dict[str, list[str]] = {}
+    for point in points:
+        named = " ".join(f"{name}={value}" for name, value in point.items())
+        report.write(stage=f"steps with {named}")
+        try:
+            bout = begin(kind, {**hp, **point})
+            bout.advance(STEPS)
+            why = "" if bout.is_finite() else "gives weights that are not finite"
+        except Exception as error:
+            why = f"raises {type(error).__name__}: {str(error)[:150]}{_place(error)[1]}"
+        if why:
+            broken.setdefault(why, []).append(named)
+    for why, where in broken.items():
+        what = f"a corner of the search space {why}: {where[0]} ({len(where)} of {len(points)} do)"
+        report.find("look", what, "a trial there would be lost: narrow the range, or mend it")
+
+
+def _zero(model: nn.Module, batch: Batch) -> Tensor:
+    return 0 * F.cross_entropy(model(*batch.inputs), batch.targets, reduction="none")
+
+
+def _only_the_head(model: nn.Module, batch: Batch) -> Tensor:
+    assert isinstance(model, Net)
+    return F.cross_entropy(model.head(model.features(*batch.inputs).detach()), batch.targets, reduction="none")
+
+
+def _place(error: BaseException) -> tuple[int, str]:
+    """Returns the line of the submission at which an error arose (0: none), and " in its function"."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == "submission.py"]
+    own = [frame for frame in frames if Path(frame.filename).parent.name != "harness"]
+    return (own[-1].lineno or 0, f" in {own[-1].name}") if own else (0, "")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def main() -> None:
+    """Runs everything; the report's last line says that it came to the end."""
+    torch.set_num_threads(1)
+    report = Report(Path(sys.argv[2]))
+    with suppress(Over):
+        rehearse(Path(sys.argv[1]), json.loads(sys.argv[3]), report)
+    report.write(finished=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""finishline check: what is wrong with a submission, before any GPU is used. Imports no torch, and nothing of the submission."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.text import Text
+from yaml import YAMLError
+
+from harness.check.folder import check_space
+from harness.check.lint import lint
+from harness.check.trial_run import trial_run
+from harness.errors import UserError
+from harness.project import Project
+
+COLOURS = {"error": "red", "look": "yellow"}
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Prints what was found, one line each; returns 1 when a rule is broken, 0 when there is at most something to look at."""
+    names = [text for text in arguments if "=" not in text]
+    if len(names) != 1:
+        raise UserError("check: give one submission, by its name below submissions/ or its folder")
+    folder = Project(root).submission_folder(names[0])
+    found = lint(folder)
+    console = Console(highlight=False)
+    given = _hyperparameters([text for text in arguments if "=" in text])
+    space, _ = check_space(folder)
+    if space is not None:
+        found += trial_run(folder, space.point(given))
+    for finding in sorted(found, key=lambda finding: finding.level):
+        console.print(Text(str(finding), style=COLOURS[finding.level]), soft_wrap=True)
+    errors = sum(finding.level == "error" for finding in found)
+    looks = len(found) - errors
+    words = f"{errors} {'error' if errors == 1 else 'errors'}, {looks} to look at" if found else "nothing found"
+    console.print(f"{folder.name}: {words}", soft_wrap=True)
+    return 1 if errors else 0
+
+
+def _hyperparameters(arguments: Sequence[str]) -> dict[str, Any]:
+    """Returns NAME -> value for each `hp.NAME=VALUE`."""
+    for text in arguments:
+        if not text.startswith("hp."):
+            raise UserError(f"check: no option '{text.partition('=')[0]}'; options are written hp.NAME=VALUE")
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(arguments)))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise UserError(f"check: {' '.join(str(error).split())}") from None
+    values: dict[str, Any] = content.get("hp", {})
+    return values

@@ -1,0 +1,114 @@
+"""Who runs a trial: one process at a time, on file systems without locks, too.
+
+`owner.json` in the trial's folder names host, process and a token; it comes into being by `link`, which is atomic also on NFS, and its
+owner touches it now and then. It may be taken over when its process is gone (same host) or it has not been touched for a while (another
+host). A process that lost its ownership (it was suspended for minutes, say) finds out at its next beat and leaves without writing anything.
+"""
+
+import json
+import os
+import socket
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+BEAT_S = 10.0
+STALE_S = 60.0
+
+
+class Taken(Exception):
+    """Another process runs this trial; the message names it."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The content of owner.json."""
+
+    host: str
+    pid: int
+    started: float
+    token: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Owner:
+    """Ownership of a trial's folder, held as a context.
+
+    Raises:
+        Taken: on entering, somebody else runs the trial; at a beat, somebody has taken it over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "owner.json"
+        self._me = Holder(socket.gethostname(), os.getpid(), psutil.Process().create_time(), uuid.uuid4().hex)
+
+    def __enter__(self) -> "Owner":
+        aside = self._file.with_name(f".owner.{self._me.token}")
+        aside.write_text(json.dumps(asdict(self._me)))
+        try:
+            while not self._link(aside):
+                self._take_from(read_holder(self._file), aside)
+        finally:
+            aside.unlink()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if read_holder(self._file) == self._me:
+            self._file.unlink(missing_ok=True)
+
+    def beat(self) -> None:
+        """Shows that this process lives; raises Taken when the trial is somebody else's by now."""
+        holder = read_holder(self._file)
+        if holder != self._me:
+            raise Taken(f"was taken over by {holder or 'somebody'}")
+        os.utime(self._file)
+
+    def _link(self, aside: Path) -> bool:
+        try:
+            os.link(aside, self._file)
+        except FileExistsError:
+            return False
+        return True
+
+    def _take_from(self, holder: Holder | None, aside: Path) -> None:
+        """Moves the file of a dead owner out of the way; raises Taken when its owner lives."""
+        if holder is not None and is_alive(holder, self._file, now=aside):
+            raise Taken(f"is being run by {holder}")
+        grave = self._file.with_name(f".owner.{self._me.token}.dead")
+        with suppress(FileNotFoundError):
+            os.rename(self._file, grave)
+            if read_holder(grave) != holder:  # somebody else took over in between: what was moved away is theirs
+                with suppress(FileExistsError):
+                    os.link(grave, self._file)
+            grave.unlink()
+
+
+def read_holder(file: Path) -> Holder | None:
+    """Returns who holds a trial, or None."""
+    try:
+        return Holder(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_alive(holder: Holder, file: Path, now: Path | None = None) -> bool:
+    """Whether the holder runs: its process is there (same host), or it has touched its file within the last minute.
+
+    `now` is a file that has just been written beside it: on a network file system its time, and not this host's, is to be compared with.
+    """
+    if holder.host == socket.gethostname():
+        try:
+            return abs(psutil.Process(holder.pid).create_time() - holder.started) < 1.0
+        except psutil.NoSuchProcess:
+            return False
+    try:
+        reference = now or file.parent
+        return reference.stat().st_mtime - file.stat().st_mtime < STALE_S
+    except OSError:
+        return False

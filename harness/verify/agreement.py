@@ -1,0 +1,91 @@
+"""Do spec, record, source and weights of a trial agree with each other, with the folder's name and with the project?"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from typing import Any
+
+from harness.errors import UserError
+from harness.project import Project
+from harness.trial.checkpoint import sha256
+from harness.trial.folder import hash_folder
+from harness.trial.record import Record
+from harness.trial.spec import TrialSpec
+from harness.verify.trial import Trial
+from harness.workload import WorkloadConfig
+
+OTHER_MEANING = ("workload", "sandbox")
+"""Fields of both that say different things: the record has the workload's name and the sandbox that really was."""
+
+
+def agreement(trial: Trial) -> Iterator[str]:
+    """Yields where the files of a trial contradict each other."""
+    spec, record = trial.spec, trial.record
+    if trial.folder != spec.folder(trial.ledger):
+        yield f"spec.json is of {spec.folder(trial.ledger).relative_to(trial.ledger)}, not of this folder"
+    for name in (f.name for f in fields(Record)):
+        if name in TrialSpec.__dataclass_fields__ and name not in OTHER_MEANING:
+            yield from _differs(f"record.json: {name}", getattr(record, name), "spec.json", getattr(spec, name))
+    workload = spec.workload
+    yield from _differs("record.json: workload", record.workload, "spec.json", workload.id)
+    yield from _differs("record.json: workload_version", record.workload_version, "spec.json", workload.version)
+    for name in ("metric", "direction", "target"):
+        yield from _differs(f"record.json: {name}", getattr(record, name), "spec.json", getattr(workload, name))
+    if spec.sandbox not in ("auto", record.sandbox):
+        yield f"record.json: sandbox is {record.sandbox}, but {spec.sandbox} was asked for"
+    if len(record.segments) == 1:
+        yield from _environment(trial)
+
+
+def source(trial: Trial) -> Iterator[str]:
+    """Yields a finding when source/ is not what ran."""
+    folder = trial.folder / "source"
+    if not folder.is_dir():
+        yield "source/ is missing"
+    elif hash_folder(folder) != trial.spec.source_hash:
+        yield "source/ does not hash to source_hash: a file of the submission was changed"
+
+
+def weights_file(trial: Trial) -> Iterator[str]:
+    """Yields a finding when target.safetensors is not the file of the record."""
+    path, record = trial.folder / "target.safetensors", trial.record
+    if record.verdict != "reached":
+        if path.exists() or record.weights_sha256 is not None:
+            yield f"there are weights that met the target, but the verdict is {record.verdict}"
+    elif not path.exists():
+        yield "target.safetensors is missing"
+    elif sha256(path) != record.weights_sha256:
+        yield "target.safetensors does not hash to weights_sha256: the weights were changed"
+
+
+def workload_version(trial: Trial, project: Project) -> Iterator[str]:
+    """Yields a finding when the workload is not the project's; it can then not be evaluated again."""
+    config = trial.spec.workload
+    try:
+        ours = project.workload(config.id)
+    except UserError as error:
+        yield str(error)
+        return
+    mine, its = _plain(ours), _plain(config)
+    different = [f"{name} {its[name]} (project: {mine[name]})" for name in mine if mine[name] != its[name]]
+    if different:
+        yield f"spec.json: another version of {config.id} than the project's, with {', '.join(different)}"
+
+
+def _environment(trial: Trial) -> Iterator[str]:
+    try:
+        there = json.loads((trial.folder / "environment.json").read_text())["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        yield "environment.json is missing or damaged"
+        return
+    yield from _differs("record.json: hardware", trial.record.hardware, "environment.json", there)
+
+
+def _differs(what: str, ours: Any, where: str, theirs: Any) -> Iterator[str]:
+    if json.dumps(ours, sort_keys=True) != json.dumps(theirs, sort_keys=True):
+        yield f"{what} is {ours}, {where} says {theirs}"
+
+
+def _plain(config: WorkloadConfig) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return values

@@ -1,0 +1,56 @@
+"""Evaluates the weights that met the target again, with the project's own code and data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.data import prepare
+from harness.hardware import this_machine, versions
+from harness.plugins import load_workload
+from harness.project import Project
+from harness.trial.evaluator import Evaluator
+from harness.verify.trial import Trial
+
+RELATIVE = 1e-4
+
+
+class Reevaluation:
+    """Keeps the model and data of the last workload, since trials come workload by workload."""
+
+    def __init__(self, project: Project, cache: Path) -> None:
+        self._project, self._cache = project, cache
+        self._machine = this_machine()
+        self._workload = ""
+        self._evaluator: Evaluator | None = None
+
+    def tolerance(self, trial: Trial) -> float:
+        """Returns 0 where the numbers must be the same to the last bit: same machine and torch, and no accelerator; else 1e-4, relative."""
+        record = trial.record
+        same = record.hardware == self._machine.fingerprint and record.versions.get("torch") == versions()["torch"]
+        return 0.0 if same and not self._machine.accelerators else RELATIVE
+
+    def check(self, trial: Trial) -> Iterator[str]:
+        """Yields numbers of the row at the target that do not come out again."""
+        row = trial.record.reached
+        assert row is not None
+        evaluator = self._of(trial.spec.workload.id)
+        try:
+            evaluator.load(trial.folder / "target.safetensors")
+        except Exception as error:
+            yield f"target.safetensors: {' '.join(str(error).split())}"
+            return
+        valid, test = evaluator.valid(), evaluator.test()
+        given = {"valid_metric": row.valid_metric, "valid_loss": row.valid_loss, "test_metric": row.test_metric}
+        again = {"valid_metric": valid.metric, "valid_loss": valid.loss, "test_metric": test.metric}
+        tolerance = self.tolerance(trial)
+        for name, value in given.items():
+            if value is None or not abs(again[name] - value) <= tolerance * abs(value):
+                yield f"evaluated again, {name} is {again[name]!r}, the record says {value!r}"
+        if not trial.spec.workload.met(valid.metric) and tolerance == 0:
+            yield "evaluated again, the weights do not meet the target"
+
+    def _of(self, workload_id: str) -> Evaluator:
+        if self._workload != workload_id or self._evaluator is None:
+            config = self._project.workload(workload_id)
+            workload = load_workload(self._project.workload_folder(config), config)
+            self._workload, self._evaluator = workload_id, Evaluator(workload, prepare(workload, self._cache))
+        return self._evaluator

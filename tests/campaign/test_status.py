@@ -1,0 +1,56 @@
+"""Where a campaign stands, from a ledger that the test writes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.campaign.plan import Plan
+from harness.campaign.status import read_status, trial_states
+from harness.rulesets import Ruleset
+from harness.trial.owner import Owner
+from tests.campaign.test_plan import plan
+from tests.conftest import World
+
+
+@pytest.fixture
+def small(world: World) -> Plan:
+    workload = replace(world.spec().workload, budget_s=100.0)
+    return replace(plan(world, Ruleset("quick", 2, 2, 1.0, "search"), studies=2), workloads=(workload,))
+
+
+def record(ledger: Path, submission: str, study: int, trial: int, verdict: str, wall_s: float) -> Path:
+    folder = ledger / submission / "toy-cpu" / f"study_{study}" / f"trial_{trial}"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps({"verdict": verdict, "reason": "why", "time_s": wall_s / 2, "wall_s": wall_s}))
+    return folder
+
+
+def test_an_empty_ledger_waits_and_costs_its_budgets(small: Plan, tmp_path: Path) -> None:
+    status = read_status(small, tmp_path)
+    assert status.counts == (("waiting", 8),)
+    assert status.forecast_s == 800
+    assert status.spent_s == 0
+
+
+def test_counts_reasons_and_forecast(small: Plan, tmp_path: Path) -> None:
+    record(tmp_path, "one", 1, 1, "reached", 10.0)
+    record(tmp_path, "one", 1, 2, "missed", 30.0)
+    record(tmp_path, "two", 2, 1, "crashed", 2.0)
+    running = tmp_path / "two" / "toy-cpu" / "study_1" / "trial_1"
+    running.mkdir(parents=True)
+    with Owner(running):
+        status = read_status(small, tmp_path)
+    one, two = status.cells
+    assert one.counts == (("reached", 1), ("missed", 1), ("waiting", 2))
+    assert two.counts == (("crashed", 1), ("running", 1), ("waiting", 2))
+    assert two.failures == ("study 2, trial 1: crashed, why",)
+    assert status.spent_s == 42
+    assert status.forecast_s == 2 * 20 + 3 * 2
+
+
+def test_a_half_written_record_is_not_read(small: Plan, tmp_path: Path) -> None:
+    folder = record(tmp_path, "one", 1, 1, "reached", 10.0)
+    (folder / "record.json").write_text('{"verdict": "reached", "rea')
+    assert trial_states(small, tmp_path)[0].state == "waiting"

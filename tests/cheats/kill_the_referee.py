@@ -1,0 +1,29 @@
+"""Kills and stops its parent, process 1, the referee and everything else that it can reach.
+
+outcome: no gain
+"""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from harness.submission import Submission
+
+
+class Cheat(Submission):
+    def setup(self):
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        assert Path("/finishline").exists(), "outside of the sandbox this would harm whoever runs it"
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in (os.getppid(), 1, -1):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        try:
+            os.kill(self.hp.referee, 0)
+        except ProcessLookupError as error:
+            print("BLOCKED", error)
+        else:
+            print("STOLE")

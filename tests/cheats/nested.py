@@ -1,0 +1,27 @@
+"""Sends a message nested so deeply that whoever reads it runs out of stack.
+
+outcome: rejected: nested too deeply
+"""
+
+import gc
+import time
+
+import torch
+
+from harness.submission import Submission
+
+
+def channel():
+    return next(thing for thing in gc.get_objects() if type(thing).__name__ == "Channel")
+
+
+class Cheat(Submission):
+    def setup(self):
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+
+    def step(self, batch):
+        super().step(batch)
+        self.made = getattr(self, "made", 0) + 1
+        if self.made == 10:
+            channel()._socket.sendall(b'{"kind": ' + b"[" * 200_000 + b"\n")
+            time.sleep(60)

@@ -1,0 +1,308 @@
+"""A ledger that was tampered with is found out, and the line says what; an honest one, resumed or crashed trials included, is not."""
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from harness.cli import PROJECT, main
+from harness.display import Display
+from harness.project import Project
+from harness.trial.record import read_record
+from harness.verify.ledger import verify
+from harness.verify.trial import find
+from harness.verify.weights import Reevaluation
+from tests.conftest import SGD, World, write_toy
+from tests.test_cli import SLOW, WORKLOAD
+
+AVERAGED = """
+import contextlib
+
+def setup(self):
+    super().setup()
+    self.kept = None
+
+@contextlib.contextmanager
+def eval_weights(self):
+    before = [p.detach().clone() for p in self.model.parameters()]
+    with torch.no_grad():
+        for p in self.model.parameters():
+            p.mul_(0.999)
+        yield
+        for p, value in zip(self.model.parameters(), before):
+            p.copy_(value)
+"""
+AVERAGED = SGD + "\nclass Variant(SGD):\n" + "\n".join(f"    {line}" for line in AVERAGED.strip().splitlines())
+CRASHES = "def on_eval(self, evaluation):\n    if self.schedule is None and evaluation.loss < 2: raise RuntimeError('bad luck')"
+QUICK = "quick/toy-cpu/study_1/trial_1"
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[World]:
+    """A project with a campaign in `ledger`: one trial interrupted and resumed, one reached, one missed, one crashed."""
+    root = tmp_path_factory.mktemp("project")
+    write_toy(root)
+    (root / "configs" / "workload" / "toy").mkdir(parents=True)
+    (root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
+    for name in ("run.yaml", "launch.yaml", "ruleset", "launcher"):
+        (root / "configs" / name).symlink_to(PROJECT / "configs" / name)
+    world = World(root, cache)
+    for name, code in (("quick", SGD), ("averaged", AVERAGED), ("slow", SLOW), ("crashes", CRASHES)):
+        world.submission(code, name)
+    launch = ["launch", "workloads=[toy/cpu]", f"out={root / 'ledger'}", "studies=1"]
+    evaluated = Display.evaluated
+
+    def interrupt(self: Display, row: object) -> None:
+        evaluated(self, row)
+        if row.evaluation == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINISHLINE_CACHE", str(cache))
+        patch.setattr("harness.commands.launch.check_importable", lambda *_: None)
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Display, "evaluated", interrupt)
+            assert main([*launch, "submissions=[averaged]"], root) == 130
+        assert main([*launch, "submissions=[averaged,quick,slow,crashes]"], root) == 0
+        yield world
+
+
+@pytest.fixture
+def ledger(honest: World, tmp_path: Path) -> Path:
+    shutil.copytree(honest.root / "ledger", tmp_path / "ledger")
+    return tmp_path / "ledger"
+
+
+def verified(honest: World, capsys: pytest.CaptureFixture[str], *paths: Path) -> tuple[int, str]:
+    """Exit code and output of `finishline verify`."""
+    capsys.readouterr()
+    code = main(["verify", *map(str, paths)], honest.root)
+    return code, capsys.readouterr().out
+
+
+def test_an_honest_ledger_is_ok(honest: World, capsys: pytest.CaptureFixture[str]) -> None:
+    resumed = read_record(honest.root / "ledger" / QUICK.replace("quick", "averaged"))
+    assert len(resumed.segments) == 2
+    assert read_record(honest.root / "ledger" / QUICK.replace("quick", "crashes")).verdict == "crashed"
+    code, out = verified(honest, capsys, honest.root / "ledger")
+    assert code == 0, out
+    assert out.splitlines()[-1] == "4 trials verified, 0 wrong"
+    assert out.count("to the last bit") == 2
+    assert len(re.findall(r"│ ok +│", out)) == 4
+
+
+def edit_json(name: str, **changes: object) -> Callable[[Path], None]:
+    """A tampering that changes fields of a JSON file; `a__b` is the field b of a."""
+
+    def tamper(trial: Path) -> None:
+        content = json.loads((trial / name).read_text())
+        for field, value in changes.items():
+            *path, last = field.split("__")
+            part = content
+            for key in path:
+                part = part[int(key) if key.isdigit() else key]
+            part[last] = value(part[last]) if callable(value) else value
+        (trial / name).write_text(json.dumps(content))
+
+    return tamper
+
+
+def edit_rows(change: Callable[[list[dict[str, str]]], object]) -> Callable[[Path], None]:
+    """A tampering with evals.csv."""
+
+    def tamper(trial: Path) -> None:
+        with (trial / "evals.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        columns = list(rows[0])
+        change(rows)
+        with (trial / "evals.csv").open("w") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    return tamper
+
+
+def renumber(rows: list[dict[str, str]]) -> None:
+    del rows[3]
+    for number, row in enumerate(rows):
+        row["evaluation"] = str(number)
+
+
+def change_a_weight(trial: Path) -> None:
+    path = trial / "target.safetensors"
+    weights = load_file(path)
+    weights["linear.weight"][0, 3] += 1e-3
+    save_file(weights, path)
+
+
+def change_a_weight_and_its_hash(trial: Path) -> None:
+    from harness.trial.checkpoint import sha256
+
+    change_a_weight(trial)
+    edit_json("record.json", weights_sha256=sha256(trial / "target.safetensors"))(trial)
+
+
+def faster(trial: Path) -> None:
+    """Takes half a second off everywhere that a time stands."""
+    less = lambda seconds: float(seconds) - 0.5  # noqa: E731
+    edit_json("record.json", time_s=less, reached__time_s=less, last__time_s=less, segments__0__time_s=less)(trial)
+    edit_rows(lambda rows: [row.update(time_s=repr(less(row["time_s"]))) for row in rows[-1:]])(trial)
+
+
+def copy_to_study_2(trial: Path) -> None:
+    shutil.copytree(trial, trial.parents[1] / "study_2" / "trial_1")
+
+
+def copy_to_study_2_with_new_numbers(trial: Path) -> None:
+    copy_to_study_2(trial)
+    for name in ("spec.json", "record.json"):
+        edit_json(name, study=2)(trial.parents[1] / "study_2" / "trial_1")
+
+
+TAMPERED = {
+    "metric in the last row": (
+        edit_rows(lambda rows: rows[-1].update(valid_metric="0.01")),
+        "valid_metric of reached is .*, evals.csv says 0.01",
+    ),
+    "a row at the target before": (edit_rows(lambda rows: rows[2].update(valid_metric="0.04")), "evaluation 2 met the target .* went on"),
+    "time in a row": (edit_rows(lambda rows: rows[2].update(time_s="0.0")), "time_s of evaluation 2 is 0.0, below the one before it"),
+    "examples in a row": (edit_rows(lambda rows: rows[2].update(examples="65")), "came at 65 examples, before it was due at 80"),
+    "a row": (edit_rows(lambda rows: rows.pop(3)), "evaluation 4 where 3 must come"),
+    "a row, the others renumbered": (edit_rows(renumber), "but one was due at .*: a row is missing"),
+    "the first row": (edit_rows(lambda rows: rows.pop(0)), "evaluation 1 where 0 must come"),
+    "the last row": (edit_rows(lambda rows: rows.pop()), "the verdict is reached, but no evaluation met the target"),
+    "a row cut short": (lambda trial: (trial / "evals.csv").open("a").write("9,1"), "line .* is not a row"),
+    "time_s of the record": (edit_json("record.json", time_s=lambda s: s - 0.01), "the segments sum to"),
+    "wall_s of the record": (edit_json("record.json", wall_s=lambda s: s + 1), "sum to .*, wall_s is"),
+    "every time": (faster, "evals.csv, evaluation .*: time_s, .* sum to"),
+    "valid_metric of the record": (edit_json("record.json", reached__valid_metric=0.01), "valid_metric of reached is 0.01"),
+    "best_metric": (edit_json("record.json", best_metric=0.0), "best_metric is 0.0"),
+    "test metric everywhere": (
+        lambda trial: (
+            edit_json("record.json", reached__test_metric=0.01, last__test_metric=0.01)(trial),
+            edit_rows(lambda rows: rows[-1].update(test_metric="0.01"))(trial),
+        ),
+        "evaluated again, test_metric is .*, the record says 0.01",
+    ),
+    "verdict": (edit_json("record.json", verdict="missed", reached=None), "the verdict is missed, but evaluation .* met the target"),
+    "hardware": (edit_json("record.json", hardware="a faster one"), "hardware is a faster one, environment.json says"),
+    "target of the record": (edit_json("record.json", target=0.5), "target is 0.5, spec.json says 0.05"),
+    "target of record and spec": (
+        lambda trial: (edit_json("record.json", target=0.04)(trial), edit_json("spec.json", workload__target=0.04)(trial)),
+        r"another version of toy/cpu than the project's, with target 0.04 \(project: 0.05\)",
+    ),
+    "seed of the record": (edit_json("record.json", seed=5), "seed is 5, spec.json says"),
+    "seed of spec and record": (
+        lambda trial: (edit_json("record.json", seed=5)(trial), edit_json("spec.json", seed=5)(trial)),
+        "spec.json: seed is 5, by the plan",
+    ),
+    "hyperparameters": (edit_json("spec.json", hp__learning_rate=0.5), "hp is .*, by the plan"),
+    "budget": (edit_json("spec.json", budget_s=99.0), "budget_s is 30.*, spec.json says 99"),
+    "a segment": (edit_json("record.json", segments__0__time_s=lambda s: s / 2), "the segments sum to"),
+    "a segment's start": (edit_json("record.json", segments__0__first_evaluation=2), "segment 0 cannot begin at evaluation 2"),
+    "a weight": (change_a_weight, "target.safetensors does not hash to weights_sha256"),
+    "a weight and its hash": (change_a_weight_and_its_hash, "evaluated again, valid_metric is"),
+    "no weights": (lambda trial: (trial / "target.safetensors").unlink(), "target.safetensors is missing"),
+    "source": (lambda trial: (trial / "source" / "submission.py").open("a").write("#"), "source/ does not hash to source_hash"),
+    "schema": (edit_json("record.json", schema=7), "record.json: schema 7"),
+    "a wrong kind": (edit_json("record.json", time_s="soon"), "a value is of the wrong kind"),
+    "a field": (edit_json("record.json", bonus=1), "record.json cannot be read"),
+    "no spec": (lambda trial: (trial / "spec.json").unlink(), "a record.json but no spec.json"),
+    "a copied trial": (copy_to_study_2, "spec.json is of quick/toy-cpu/study_1/trial_1, not of this folder"),
+    "a copied trial, renumbered": (copy_to_study_2_with_new_numbers, f"not a trial of campaign.yaml; .* byte for byte that of {QUICK}"),
+    "an added trial with the seed of another": (copy_to_study_2_with_new_numbers, f"seed .* was used before, by {QUICK}"),
+    "the plan": (
+        lambda trial: (plan := trial.parents[3] / "campaign.yaml").write_text(plan.read_text().replace("seed: 1", "seed: 2")),
+        "campaign.yaml was changed by hand",
+    ),
+    "no plan": (lambda trial: (trial.parents[3] / "campaign.yaml").unlink(), "but there is no campaign.yaml"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_tampering_is_found(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+    tamper, words = TAMPERED[what]
+    tamper(ledger / QUICK)
+    code, out = verified(honest, capsys, ledger)
+    assert code == 1
+    assert re.search(words, out), out
+    assert not out.endswith(" 0 wrong\n")
+
+
+def test_only_the_tampered_trial_is_wrong(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change_a_weight(ledger / QUICK)
+    _, out = verified(honest, capsys, ledger)
+    assert out.splitlines()[-1] == "4 trials verified, 1 wrong"
+    assert len(re.findall(r"│ ok +│", out)) == 3
+
+
+def test_time_cannot_be_moved_between_segments(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = {"segments__0__time_s": lambda s: s + 0.5, "segments__1__time_s": lambda s: s - 0.5}
+    edit_json("record.json", **moved)(ledger / QUICK.replace("quick", "averaged"))
+    code, out = verified(honest, capsys, ledger)
+    assert code == 1
+    assert "segment 1 begins at" in out
+
+
+def test_a_miss_cannot_become_a_hit(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit_json("record.json", verdict="reached", reason="really")(ledger / QUICK.replace("quick", "slow"))
+    code, out = verified(honest, capsys, ledger)
+    assert code == 1
+    assert "the verdict is reached, but no evaluation met the target" in out
+    assert "target.safetensors is missing" in out
+
+
+def test_the_same_trial_in_two_ledgers(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = verified(honest, capsys, honest.root / "ledger", ledger)
+    assert code == 1
+    assert "the same trial of the same campaign is also in" in out
+    assert out.splitlines()[-1] == "8 trials verified, 4 wrong"
+    assert verified(honest, capsys, ledger, ledger / "quick")[0] == 0
+
+
+def test_an_unfinished_trial_is_counted(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (ledger / QUICK / "record.json").unlink()
+    code, out = verified(honest, capsys, ledger)
+    assert code == 0
+    assert out.splitlines()[-1] == "3 trials verified, 0 wrong, 1 not finished"
+
+
+def test_another_machine_is_given_a_tolerance(honest: World, ledger: Path) -> None:
+    trial = next(trial for trial in find([ledger]).trials if trial.name == QUICK)
+    again = Reevaluation(Project(honest.root), honest.cache)
+    assert again.tolerance(trial) == 0
+    row = trial.record.reached
+    near = replace(row, valid_metric=row.valid_metric * (1 + 1e-6))
+    foreign = replace(trial, record=replace(trial.record, hardware="another", reached=near))
+    assert again.tolerance(foreign) == 1e-4
+    assert list(again.check(foreign)) == []
+    assert list(again.check(replace(trial, record=replace(trial.record, reached=near))))
+    far = replace(row, valid_metric=row.valid_metric * (1 + 1e-3))
+    assert list(again.check(replace(foreign, record=replace(foreign.record, reached=far))))
+
+
+def test_verify_makes_missing_data(honest: World, tmp_path: Path) -> None:
+    outcomes = list(verify(find([honest.root / "ledger"]), Project(honest.root), tmp_path / "new"))
+    assert [outcome.problems for outcome in outcomes] == [()] * 4
+
+
+WRONG = {
+    "verify": "give the folder of at least one ledger",
+    "verify nowhere": "no folder nowhere",
+    "verify workloads": "no trial in it",
+    "verify ledger out=x": "takes no options, not 'out=x'",
+}
+
+
+@pytest.mark.parametrize(("command", "words"), WRONG.items())
+def test_wrong_input(honest: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, words: str) -> None:
+    monkeypatch.chdir(honest.root)
+    assert main(command.split(), honest.root) == 2
+    assert words in capsys.readouterr().err
