@@ -61,9 +61,10 @@ class CheckpointStore:
         self._folder = folder
 
     def accept(self, pending: Path, position: Position, weights_bytes: int) -> Checkpoint:
-        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable. Older ones but the last two go.
+        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable.
 
-        The files move to a folder of the referee's own: the runner may still hold a descriptor of its folder.
+        This one and the one before are kept; others go, also damaged ones of later steps. The files move to a folder of the referee's
+        own: the runner may still hold a descriptor of its folder.
 
         Raises:
             HandedIn: the files are not there, are not what they should be, or are larger than the model's `weights_bytes` allow.
@@ -87,8 +88,9 @@ class CheckpointStore:
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(aside, folder)
         sync_folder(self._folder)
-        for old in self._newest_first()[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+        everything = self._newest_first()
+        for other in set(everything).difference([f for f in everything if f.name <= folder.name][:KEPT]):
+            shutil.rmtree(other, ignore_errors=True)
         return Checkpoint(folder, position)
 
     def latest(self) -> Checkpoint | None:

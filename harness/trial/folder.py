@@ -72,8 +72,8 @@ class TrialFolder:
         append_row(self.path / "evals.csv", row)
 
     def reopen(self) -> None:
-        """Takes the record of a trial that will be gone on with out of the way."""
-        (self.path / "record.json").unlink()
+        """Takes the record of a trial that will be gone on with out of the way, if there is one."""
+        (self.path / "record.json").unlink(missing_ok=True)
 
     def begin_segment(self, from_step: int, from_time_s: float) -> list[Row]:
         """Notes that this process takes the trial on from here; drops the rows that are about to be made again and returns the others."""

@@ -1,13 +1,14 @@
 """Who runs a trial: one process at a time, on file systems without locks, too.
 
-`owner.json` in the trial's folder names host, process and a token; it comes into being by `link`, which is atomic also on NFS, and its
-owner touches it now and then. It may be taken over when its process is gone (same host) or it has not been touched for a while (another
-host). A process that lost its ownership (it was suspended for minutes, say) finds out at its next beat and leaves without writing anything.
+`owner.json` in the trial's folder names host, process and a token; it comes into being by `link`, which is atomic also on NFS, and a thread
+of its owner touches it every few seconds. It may be taken over when its process is gone (same host) or it has not been touched for a while
+(another host). A process that lost its ownership (it was suspended for minutes, say) finds out at its next beat and leaves without writing.
 """
 
 import json
 import os
 import socket
+import threading
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,11 +17,15 @@ from types import TracebackType
 
 import psutil
 
+from harness.errors import UserError
+
 BEAT_S = 10.0
 STALE_S = 60.0
+_held: set[str] = set()
+"""Tokens of this process: a file of its own that it could not remove (the disk turned read-only) keeps it from nothing."""
 
 
-class Taken(Exception):
+class Taken(UserError):
     """Another process runs this trial; the message names it."""
 
 
@@ -46,6 +51,7 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "owner.json"
+        self._left = threading.Event()
         self._me = Holder(socket.gethostname(), os.getpid(), psutil.Process().create_time(), uuid.uuid4().hex)
 
     def __enter__(self) -> "Owner":
@@ -56,9 +62,13 @@ class Owner:
                 self._take_from(read_holder(self._file), aside)
         finally:
             aside.unlink()
+        _held.add(self._me.token)
+        threading.Thread(target=self._keep_beating, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._left.set()
+        _held.discard(self._me.token)
         if read_holder(self._file) == self._me:
             self._file.unlink(missing_ok=True)
 
@@ -66,8 +76,13 @@ class Owner:
         """Shows that this process lives; raises Taken when the trial is somebody else's by now."""
         holder = read_holder(self._file)
         if holder != self._me:
-            raise Taken(f"was taken over by {holder or 'somebody'}")
+            raise Taken(f"{self._file.parent} was taken over by {holder or 'somebody'}")
         os.utime(self._file)
+
+    def _keep_beating(self) -> None:
+        while not self._left.wait(BEAT_S):
+            with suppress(Taken, OSError):
+                self.beat()
 
     def _link(self, aside: Path) -> bool:
         try:
@@ -79,7 +94,7 @@ class Owner:
     def _take_from(self, holder: Holder | None, aside: Path) -> None:
         """Moves the file of a dead owner out of the way; raises Taken when its owner lives."""
         if holder is not None and is_alive(holder, self._file, now=aside):
-            raise Taken(f"is being run by {holder}")
+            raise Taken(f"{self._file.parent} is being run by {holder}: wait for it, or end it and start again")
         grave = self._file.with_name(f".owner.{self._me.token}.dead")
         with suppress(FileNotFoundError):
             os.rename(self._file, grave)
@@ -103,6 +118,8 @@ def is_alive(holder: Holder, file: Path, now: Path | None = None) -> bool:
     `now` is a file that has just been written beside it: on a network file system its time, and not this host's, is to be compared with.
     """
     if holder.host == socket.gethostname():
+        if holder.pid == os.getpid():
+            return holder.token in _held
         try:
             return abs(psutil.Process(holder.pid).create_time() - holder.started) < 1.0
         except psutil.NoSuchProcess:

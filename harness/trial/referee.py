@@ -18,6 +18,7 @@ from harness.trial.clock import Clock
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
+from harness.trial.owner import Owner
 from harness.trial.processes import StillRunning, adopt_orphans
 from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
 from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
@@ -78,20 +79,21 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
 
     Raises:
         UserError: the folder or the data cache cannot be written, or the folder holds another trial.
+        Taken: another process runs this trial.
     """
     folder = TrialFolder(path)
-    record = read_record(path)
-    if record is not None:
-        folder.must_be(spec)
-        if record.verdict in RESUMABLE:
-            folder.reopen()
-            record = None
-    if record is None:
-        try:
-            record = Referee(spec, folder, cache, watcher, patience or Patience()).run()
-        except OSError as error:
-            again = "make room or choose another out=; the same command goes on from the last checkpoint"
-            raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with Owner(path) as owner:
+            record = read_record(path)
+            if record is not None:
+                folder.must_be(spec)
+            if record is None or record.verdict in RESUMABLE:
+                folder.reopen()
+                record = Referee(spec, folder, cache, watcher, patience or Patience(), owner).run()
+    except OSError as error:
+        again = "make room or choose another out=; the same command goes on from the last checkpoint"
+        raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
     watcher.ended(record, path)
     return record
 
@@ -99,8 +101,8 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
 class Referee:
     """One trial being run."""
 
-    def __init__(self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience) -> None:
-        self.spec, self.folder, self.cache, self.watcher, self.patience = spec, folder, cache, watcher, patience
+    def __init__(self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience, owner: Owner) -> None:
+        self.spec, self.folder, self.cache, self.watcher, self.patience, self.owner = spec, folder, cache, watcher, patience, owner
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
         self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
@@ -137,6 +139,7 @@ class Referee:
                 self.clock.stop("evaluation")
                 ended = end if isinstance(end, Ended) else Ended("rejected", f"what was handed in cannot be taken: {end}")
                 verdict, reason = ended.verdict, ended.reason
+        self.owner.beat()
         record = self._record(verdict, reason, mode, machine.fingerprint)
         self.folder.close(record)
         return record
@@ -241,6 +244,7 @@ class Referee:
         self._send(Resume(self.clock.time_s, evaluation))
 
     def _freeze(self) -> None:
+        self.owner.beat()
         try:
             self.runner.tree.freeze()
         except StillRunning as error:
@@ -310,6 +314,7 @@ class Referee:
         if time.monotonic() < self.watched_s + WATCH_S:
             return
         self.watched_s = time.monotonic()
+        self.owner.beat()
         if trouble := self.runner.memory_trouble(self.memory_bytes):
             raise Ended("out_of_memory", trouble)
         if trouble := self.runner.scratch_trouble():

@@ -2,7 +2,6 @@
 
 import os
 
-import psutil
 import pytest
 
 from harness.trial.record import read_record, read_rows
@@ -10,12 +9,6 @@ from harness.trial.referee import Patience
 from tests.conftest import World
 
 QUICK = Patience(startup_s=60.0, write_s=5.0, answer_s=1.0)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> None:
-    yield
-    assert [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_reached(world: World) -> None:
