@@ -86,7 +86,9 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         checkpoint=INSIDE / "checkpoint" if view.checkpoint else None,
         workload=view.workload,
     )
-    words = ["bwrap", *_namespaces()]
+    words = ["bwrap", *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    for place in ("/tmp", "/dev/shm"):  # first: the project may lie below /tmp
+        words += ["--size", str(TMP_BYTES), "--tmpfs", place]
     shown = [Path(path) for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries()))]
     for path in (view.data, view.scratch):
         _must_be_hidden(path, shown)
@@ -94,9 +96,6 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         words += ["--ro-bind-try", str(path), str(path)]
     for path in dict.fromkeys(_foreign_packages(shown)):
         words += ["--tmpfs", str(path), "--remount-ro", str(path)]
-    words += ["--proc", "/proc", "--dev", "/dev"]
-    for place in ("/tmp", "/dev/shm"):
-        words += ["--size", str(TMP_BYTES), "--tmpfs", place]
     for device in (path for pattern in DEVICES for path in glob.glob(pattern)):
         words += ["--dev-bind", device, device]
     for module in _code(view.workload):

@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -243,6 +244,13 @@ def probe(tmp_path: Path, code: str, workload: str, veiled: Sequence[Path]) -> s
     done = subprocess.run(command, env=runner_process.environment(1), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_project_below_tmp_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Path(tempfile.mkdtemp(dir="/tmp"))
+    (shown / "python").write_text("is here")
+    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(shown)))
+    assert probe(tmp_path, f"print(open('{shown}/python').read())", "lm", ()) == "is here\n"
 
 
 GENERATORS = """
