@@ -6,6 +6,8 @@
       a campaign; started again it does only what is missing
   finishline status DIR [--json]
       where a campaign stands: each cell, hours spent and to come
+  finishline cancel DIR [submission=A] [workload=lm/cpu]
+      takes a campaign's jobs out of Slurm's queue; `launch` submits them again
   finishline check SUBMISSION [hp.NAME=VALUE]
       what is wrong with a submission (name or folder), in seconds and without a GPU; exit code 1 when it breaks a rule
   finishline verify DIR [DIR...]
@@ -13,6 +15,12 @@
   finishline score DIR [DIR...] [out=DIR] [clock=time|steps|cpu_time] [reference=A] [bootstrap=1000] [seed=0] [allow_mixed=true]
   finishline score --algoperf LOGS targets=FILE [rules=algoperf|finishline] [out=DIR]
       the leaderboard of some ledgers, or of AlgoPerf logs
+  finishline replay LOGS targets=FILE [studies=K]
+      what racing would have saved on AlgoPerf logs, and whether the board stays the same; exit code 1 when not
+  finishline targets workload=lm/cpu out=DIR [trials=20] [seeds=5] [seed=1] [submissions=[A,B]]
+      what target and budget a workload should have: tunes standard algorithms, repeats the best, writes configs/targets/
+  finishline calibrate [name=NAME] [workloads=[A,B]]
+      what the reference takes on this machine: writes configs/hardware/NAME.yaml, from which budgets in seconds follow
   finishline list
       workloads with metric, target and budget; submissions with hyperparameters
   finishline --help, finishline --version
@@ -30,7 +38,7 @@ from harness import __version__
 from harness.errors import UserError, suggest
 
 PROJECT = Path(__file__).resolve().parents[1]
-VERBS = ("run", "launch", "status", "check", "verify", "score", "list")
+VERBS = ("run", "launch", "status", "cancel", "check", "verify", "score", "replay", "targets", "calibrate", "list")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = PROJECT) -> int:

@@ -12,7 +12,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import UserError, suggest
+from harness.launch.options import read_launcher
 from harness.rulesets import Ruleset
+
+LOGS = ("csv", "wandb")
 
 
 @dataclass
@@ -25,33 +28,49 @@ class RunOptions:
     out: str | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
+    log: str = "csv"
     ruleset: Any = MISSING  # a Ruleset
     hp: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Launcher:
-    """Of configs/launcher/*.yaml."""
-
-    name: str
 
 
 @dataclass
 class LaunchOptions:
     """Of `finishline launch`; documented in configs/launch.yaml."""
 
-    submissions: list[str] = MISSING
-    workloads: list[str] = MISSING
+    submissions: list[str] = field(default_factory=list)
+    workloads: list[str] = field(default_factory=list)
+    withdraw: list[str] = field(default_factory=list)
     studies: int | None = None
     seed: int = 1
     out: str = MISSING
+    retries: int = 1
+    fork: bool = False
+    confirm: bool = False
+    unconfirmed_hours: float = 24.0
     evaluation_period: float = 0.025
     sandbox: str = "auto"
+    log: str = "csv"
     ruleset: Any = MISSING  # a Ruleset
     launcher: Any = MISSING  # a Launcher
+    dry_run: bool = False
 
 
-Options = TypeVar("Options", RunOptions, LaunchOptions)
+@dataclass
+class CalibrateOptions:
+    """Of `finishline calibrate`; documented in configs/calibrate.yaml."""
+
+    name: str | None = None
+    workloads: list[str] = field(default_factory=list)
+    submission: str = MISSING
+    seed: int = 1
+    budget_factor: float = MISSING
+    out: str | None = None
+    evaluation_period: float = 0.025
+    sandbox: str = "auto"
+    log: str = "csv"
+
+
+Options = TypeVar("Options", RunOptions, LaunchOptions, CalibrateOptions)
 
 
 def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[str]) -> Options:
@@ -70,7 +89,7 @@ def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[s
             hp[key.removeprefix("hp.")] = value
         elif key.split(".")[0] not in known:
             raise UserError(f"{verb}: no option '{key}'{suggest(key, known)}")
-        elif key == "workload":  # to Hydra this is a group of configs/, here it is a name
+        elif key in ("workload", "hardware"):  # to Hydra these are groups of configs/, here they are names
             apart[key] = str(value)
         else:
             others.append(text)
@@ -84,11 +103,12 @@ def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[s
         if missing:
             raise UserError(f"{verb}: {missing[0]}= is missing; see finishline --help")
         result: Any = OmegaConf.to_object(merged)
-        result.ruleset = Ruleset(**result.ruleset)
-        if isinstance(result, RunOptions):
+        if "ruleset" in known:
+            result.ruleset = Ruleset(**result.ruleset)
+        if "hp" in known:
             result.hp = hp
-        else:
-            result.launcher = Launcher(**result.launcher)
+        if "launcher" in known:
+            result.launcher = read_launcher(result.launcher)
     except (HydraException, OmegaConfBaseException, TypeError) as error:
         raise UserError(f"{verb}: {' '.join(str(error).split())}") from None
     _check(verb, result)
@@ -129,10 +149,14 @@ def _known_choice(configs: Path, group: str, arguments: Sequence[str]) -> None:
             raise UserError(f"no {group} '{choice}'{suggest(choice, choices)}")
 
 
-def _check(verb: str, result: RunOptions | LaunchOptions) -> None:
+def _check(verb: str, result: RunOptions | LaunchOptions | CalibrateOptions) -> None:
     if not 0 < result.evaluation_period <= 1:
         raise UserError(f"{verb}: evaluation_period is a share of the step hint, above 0 and at most 1, not {result.evaluation_period}")
     if isinstance(result, LaunchOptions) and result.studies is not None and result.studies < 1:
         raise UserError(f"{verb}: studies must be at least 1, not {result.studies}")
+    if isinstance(result, LaunchOptions) and result.retries < 0:
+        raise UserError(f"{verb}: retries must be 0 or more, not {result.retries}")
     if result.sandbox not in ("auto", "bwrap", "none"):
         raise UserError(f"{verb}: sandbox is auto, bwrap or none, not '{result.sandbox}'")
+    if result.log not in LOGS:
+        raise UserError(f"{verb}: no log '{result.log}'{suggest(result.log, LOGS)}")

@@ -19,6 +19,11 @@ class Project:
         """Where Hydra looks."""
         return self.root / "configs"
 
+    @property
+    def hardware(self) -> Path:
+        """Where `finishline calibrate` keeps what machines take."""
+        return self.configs / "hardware"
+
     def workload_ids(self) -> list[str]:
         """Returns `name/tier` of every workload."""
         folder = self.configs / "workload"

@@ -5,36 +5,55 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.campaign.plan import Plan, plan_submission, read_plan, write_plan
+from harness.campaign.extend import ledger_and_plan, publish
+from harness.campaign.plan import Plan
+from harness.campaign.status import read_status
+from harness.campaign.todo import is_due, withdraw
 from harness.config import LaunchOptions, options
 from harness.data import cache_root
 from harness.display import Display
 from harness.errors import UserError
-from harness.launch.local import run_missing
+from harness.launch.local import run_due
+from harness.launch.options import Local, Slurm
+from harness.launch.slurm import must_fit, preview, submit
+from harness.launch.workers import run_in_workers
+from harness.log.watchers import watched
 from harness.project import Project
 from harness.trial.import_check import check_importable
+from harness.trial.spec import TrialSpec
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Plans, writes campaign.yaml, runs what is missing and prints what it took."""
+    """Plans, says what it will cost, writes campaign.yaml, runs what is due and prints what it took."""
     project, given = Project(root), options(Project(root).configs, "launch", LaunchOptions, arguments)
-    for name, chosen in (("submissions", given.submissions), ("workloads", given.workloads)):
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise UserError(f"launch: {name} must be a list of different names, not {chosen}")
-    ledger = Path(given.out).absolute()
-    plan = extended_plan(project, given, read_plan(ledger), ledger)
+    named = frozenset(text.partition("=")[0] for text in arguments)
+    ledger, plan = ledger_and_plan(project, given, named)
     for submission in plan.submissions:
         check_importable(Path(submission.path), given.sandbox)
-    write_plan(ledger, plan)
-    trials = list(plan.trials(project))
-    missing = [spec for spec in trials if not (spec.folder(ledger) / "record.json").exists()]
     console = Console(highlight=False)
-    console.print(f"campaign {ledger}: {len(trials)} trials, {len(missing)} to run", soft_wrap=True)
-    display = Display(console, len(trials), len(trials) - len(missing))
-    try:
-        totals = run_missing(missing, ledger, cache_root(), display)
-    finally:
-        display.close()
+    due = due_trials(project, plan, ledger, given.retries)
+    words = cost(plan, due, ledger, given)
+    if isinstance(given.launcher, Slurm):
+        must_fit(due, given.launcher)
+    if given.dry_run:
+        console.print(words, soft_wrap=True)
+        if isinstance(given.launcher, Slurm):
+            console.print(preview(due, ledger, given.launcher), soft_wrap=True, markup=False)
+        return 0
+    ledger, plan = publish(project, given, named)
+    for name in given.withdraw:
+        withdraw(ledger, name)
+    due = due_trials(project, plan, ledger, given.retries)
+    console.print(cost(plan, due, ledger, given), soft_wrap=True)
+    if isinstance(given.launcher, Slurm):
+        console.print(submit(due, ledger, given.launcher, given.retries, given.log), soft_wrap=True)
+        return 0
+    if isinstance(given.launcher, Local):
+        totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log)
+    else:
+        total = len(list(plan.trials(project)))
+        with watched(Display(console, total, total - len(due)), given.log, ledger, console) as watcher:
+            totals = run_due(due, ledger, cache_root(), watcher, given.retries)
     if totals.trials:
         share = 1 - totals.time_s / totals.wall_s
         times = f"{totals.wall_s:.0f} s: {totals.time_s:.0f} s on the clock, {share:.0%} off it"
@@ -42,27 +61,21 @@ def main(arguments: Sequence[str], root: Path) -> int:
     return 0
 
 
-def extended_plan(project: Project, given: LaunchOptions, earlier: Plan | None, ledger: Path) -> Plan:
-    """Returns the plan that is asked for, together with all that the ledger has already.
+def due_trials(project: Project, plan: Plan, ledger: Path, retries: int) -> list[TrialSpec]:
+    """Returns the trials that are to be run, in the order of the plan."""
+    return [spec for spec in plan.trials(project) if is_due(spec.folder(ledger), retries)]
+
+
+def cost(plan: Plan, due: Sequence[TrialSpec], ledger: Path, given: LaunchOptions) -> str:
+    """Returns in words what a launch will cost.
 
     Raises:
-        UserError: unknown names, or something that the ledger has was changed since.
+        UserError: it is more than goes without `confirm=true`.
     """
-    studies, workloads, submissions = given.studies or given.ruleset.studies, list(given.workloads), list(given.submissions)
-    if earlier is not None:
-        studies = max(studies, earlier.studies)
-        workloads = [w.id for w in earlier.workloads] + [w for w in workloads if w not in {e.id for e in earlier.workloads}]
-        names = {s.name for s in earlier.submissions}
-        submissions = [s.path for s in earlier.submissions] + [s for s in submissions if project.submission_folder(s).name not in names]
-    plan = Plan(
-        seed=given.seed,
-        ruleset=given.ruleset,
-        evaluation_period=given.evaluation_period,
-        sandbox=given.sandbox,
-        studies=studies,
-        workloads=tuple(map(project.workload, workloads)),
-        submissions=tuple(plan_submission(project, name, given.ruleset, studies, given.seed) for name in submissions),
-    )
-    if earlier is not None:
-        plan.must_extend(earlier, ledger)
-    return plan
+    most_h = sum(spec.budget_s for spec in due) / 3600
+    forecast_h = min(read_status(plan, ledger).forecast_s / 3600, most_h)
+    trials = plan.studies * plan.ruleset.trials * len(plan.workloads) * len(plan.submissions)
+    words = f"campaign {ledger}: {trials} trials, {len(due)} to run: {forecast_h:.2g} hours by earlier records, {most_h:.2g} by the budget"
+    if forecast_h > given.unconfirmed_hours and not given.confirm:
+        raise UserError(f"{words}; this is more than unconfirmed_hours={given.unconfirmed_hours:g}: add confirm=true")
+    return words

@@ -10,6 +10,7 @@ from harness.campaign.plan import single_point, single_trial
 from harness.config import RunOptions, options
 from harness.data import cache_root
 from harness.display import Display
+from harness.log.watchers import watched
 from harness.project import Project
 from harness.trial.import_check import check_importable
 from harness.trial.referee import run_trial
@@ -23,13 +24,10 @@ def main(arguments: Sequence[str], root: Path) -> int:
     spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
     check_importable(Path(submission.path), given.sandbox)
     console = Console(highlight=False)
-    display = Display(console)
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
     ledger = Path(given.out or f"results/runs/{time}-{submission.name}-{workload.id.replace('/', '-')}").absolute()
     folder = spec.folder(ledger)
-    try:
-        record = run_trial(spec, folder, cache_root(), display)
-    finally:
-        display.close()
+    with watched(Display(console), given.log, ledger, console) as watcher:
+        record = run_trial(spec, folder, cache_root(), watcher)
     console.print(f"trial: {folder}", soft_wrap=True)
     return 0 if record.verdict == "reached" else 3

@@ -1,17 +1,20 @@
 """finishline status: where a campaign stands. Imports no torch."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from harness.campaign.plan import read_plan
-from harness.campaign.status import Status, read_status
+from harness.campaign.status import Status, summary, trial_states
 from harness.errors import UserError
+from harness.launch.state import Job, jobs
+from harness.launch.state import in_words as jobs_in_words
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Prints one line per cell and the totals, or all of it as JSON with `--json`."""
+    """Prints one line per cell and the totals, with what Slurm knows of its jobs, or all of it as JSON with `--json`."""
     paths = [word for word in arguments if word != "--json"]
     if len(paths) != 1 or "=" in paths[0] or paths[0].startswith("-"):
         raise UserError("status: give the folder of one campaign, and --json if a program reads it")
@@ -19,17 +22,31 @@ def main(arguments: Sequence[str], root: Path) -> int:
     plan = read_plan(ledger)
     if plan is None:
         raise UserError(f"status: no campaign.yaml in {ledger}: it is where `finishline launch` was given out=")
-    status = read_status(plan, ledger)
-    print(json.dumps(asdict(status)) if "--json" in arguments else in_words(status))
+    states = trial_states(plan, ledger)
+    status, found, trouble = summary(plan, states), [], None
+    try:
+        found = jobs(ledger, states)
+    except UserError as error:
+        trouble = f"its jobs are not shown: {error}"
+    if "--json" in arguments:
+        print(json.dumps({**asdict(status), "jobs": [asdict(job) for job in found]}))
+    else:
+        print(in_words(status, found))
+    if trouble is not None:
+        print(f"finishline: {trouble}", file=sys.stderr)
     return 0
 
 
-def in_words(status: Status) -> str:
+def in_words(status: Status, found: Sequence[Job] = ()) -> str:
     """Returns the lines that a person reads."""
     lines = []
+    by_cell: dict[tuple[str, str], list[Job]] = {}
+    for job in found:
+        by_cell.setdefault((job.submission, job.workload), []).append(job)
     for cell in status.cells:
         counts = ", ".join(f"{number} {state}" for state, number in cell.counts)
         lines += [f"{cell.submission:24} {cell.workload:16} {counts}", *(f"    {failure}" for failure in cell.failures)]
+        lines += [f"    {line}" for line in jobs_in_words(by_cell.get((cell.submission, cell.workload), ()))]
     total = ", ".join(f"{number} {state}" for state, number in status.counts)
     lines.append(f"{total}; {status.spent_s / 3600:.2f} hours spent, {status.forecast_s / 3600:.2f} to come (one trial after the other)")
     return "\n".join(lines)

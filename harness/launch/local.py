@@ -1,10 +1,12 @@
 """The local launcher: the trials of a campaign one after the other, in this process."""
 
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.campaign.todo import is_due
 from harness.trial.owner import Taken
 from harness.trial.record import Record
 from harness.trial.referee import Watcher, run_trial
@@ -20,15 +22,18 @@ class Totals:
     wall_s: float
 
 
-def run_missing(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Watcher) -> Totals:
-    """Runs every trial that has no record yet, one at a time; unfinished ones go on from their last checkpoint.
+def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Watcher, retries: int) -> Totals:
+    """Runs every trial that is due, one at a time, and failed ones again at the end; unfinished ones go on from their last checkpoint.
 
     What another process runs meanwhile is left to it.
     """
     records: list[Record] = []
-    for spec in trials:
+    queue = deque(trials)
+    while queue:
+        spec = queue.popleft()
         folder = spec.folder(ledger)
-        if not (folder / "record.json").exists():
+        if is_due(folder, retries):
             with suppress(Taken):
                 records.append(run_trial(spec, folder, cache, watcher))
+                queue.append(spec)
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from harness.errors import UserError
 from harness.score.measurements import NOTHING, FinishLine, Measurements, parse_measurements
 from harness.score.results import Results, Trial, WorkloadInfo
 
+TrialKey = tuple[str, str, int, int]
+"""Submission, workload, number of the study and of the trial."""
 MINIMIZED = frozenset({"loss", "error_rate", "ctc_loss", "wer", "l1_loss", "ppl"})
 MAXIMIZED = frozenset({"accuracy", "ssim", "mean_average_precision", "bleu"})
 NUMBERED = {kind: re.compile(rf"{kind}_(\d+)") for kind in ("study", "trial")}
@@ -81,11 +83,12 @@ def _finish_line(workloads: dict[str, Any], name: str, base: str, path: Path) ->
     return WorkloadInfo(name, metric, goal, float(target), base)
 
 
-def read_algoperf(logs: Path, targets: Path) -> Results:
+def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], bytes] | None = None) -> Results:
     """Reads a folder of AlgoPerf submissions.
 
     The framework suffix of a workload's folder is dropped. Workloads that are not in the targets file are left out. A trial folder
-    without a CSV (or with one that has no row) is a trial that crashed before its first evaluation.
+    without a CSV (or with one that has no row) is a trial that crashed before its first evaluation. `view` is shown the bytes of each CSV
+    and returns those to be scored: a replay cuts logs short with it.
 
     Raises:
         UserError: no submission found, a malformed file, or the same trial twice.
@@ -116,7 +119,7 @@ def read_algoperf(logs: Path, targets: Path) -> Results:
                     if key in seen:
                         raise UserError(f"{where}: the same trial is also in {seen[key]}; keep one of them")
                     seen[key] = where
-                    found = _read(where, lines[workload])
+                    found = _read(where, lines[workload], key, view)
                     for column in found.lacks:
                         lacking[column] = lacking.get(column, 0) + 1
                     trials.append(_trial(key, found, infos[workload]))
@@ -141,7 +144,7 @@ def _numbered(logs: Path, submission: str, kind: str, *below: str) -> Iterator[t
     yield from sorted((int(match[1]), name) for match, name in matches)
 
 
-def _read(where: str, line: FinishLine) -> Measurements:
+def _read(where: str, line: FinishLine, key: TrialKey, view: Callable[[TrialKey, bytes], bytes] | None) -> Measurements:
     try:
         with open(where, "rb", buffering=0) as file:
             data = file.read()
@@ -149,7 +152,7 @@ def _read(where: str, line: FinishLine) -> Measurements:
         return NOTHING
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror})") from None
-    return parse_measurements(data, line, where)
+    return parse_measurements(view(key, data) if view else data, line, where)
 
 
 def _trial(key: tuple[str, str, int, int], found: Measurements, info: WorkloadInfo) -> Trial:

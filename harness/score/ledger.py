@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.score.results import Hit, Results, Trial, WorkloadInfo
+from harness.score.results import SPEED_TOLERANCE, Hit, Results, Trial, WorkloadInfo
 
 SCHEMA = 1
 VERDICTS = frozenset({"reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"})
 STUDY, TRIAL = re.compile(r"study_\d+"), re.compile(r"trial_\d+")
 DEEPEST = 5  # folders between a path that is given and a study: room for one level above the campaign, and a spare one
 NAN = float("nan")
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         raise UserError(f"{paths[0]}: {len(unfinished)} trials, none finished; wait for the first record.json")
     infos = {item.info.name: item.info for item in found}
     trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
-    notes = list(_notes(pending, infos))
+    notes = [*_notes(pending, infos), *_off_speed(trials)]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
         "ledger",
@@ -181,6 +182,7 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
         int(record["host_memory_bytes"] or 0),
         int(record["device_memory_bytes"] or 0),
         str(record["sandbox"]),
+        max((float(segment.get("probe_off") or 0) for segment in record["segments"]), key=abs, default=0.0),
     )
 
 
@@ -264,6 +266,14 @@ def _unfinished(folder: Path) -> Trial | None:
         )
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{folder}/spec.json: damaged; remove the trial's folder") from None
+
+
+def _off_speed(trials: list[Trial]) -> Iterator[str]:
+    off = [f"{t.submission} on {t.workload}, study {t.study}, trial {t.trial} ({t.probe_off:+.0%})" for t in trials if t.off_speed]
+    if off:
+        more = f"; and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
+        told = f"{len(off)} trials ran on a machine that was more than {SPEED_TOLERANCE:.0%} off the speed that it was calibrated with"
+        yield f"{told}: {'; '.join(off[:MOST_NAMED])}{more}"
 
 
 def _notes(pending: list[Trial], infos: dict[str, WorkloadInfo]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 Clock = Literal["time", "steps", "cpu_time"]
 Rules = Literal["finishline", "algoperf"]
 Source = Literal["ledger", "algoperf"]
+SPEED_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Trial:
 
     `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
     `evaluations` counts its rows. `logged` is
-    false for a trial that left no log at all (the reference scorer does not see such a trial).
+    false for a trial that left no log at all (the reference scorer does not see such a trial). `probe_off` says by what share the machine
+    was faster just before than when it was calibrated, where it was furthest off; 0 where unknown.
     """
 
     submission: str
@@ -49,6 +51,12 @@ class Trial:
     host_memory_bytes: int
     device_memory_bytes: int
     sandbox: str
+    probe_off: float = 0.0
+
+    @property
+    def off_speed(self) -> bool:
+        """Whether its machine was faster or slower by more than `SPEED_TOLERANCE` than when it was calibrated."""
+        return abs(self.probe_off) > SPEED_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

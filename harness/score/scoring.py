@@ -121,6 +121,8 @@ def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) 
         yield "mixed board"
     if any(trial.sandbox == "none" for trial in trials):
         yield "no sandbox"
+    if off := sum(trial.off_speed for trial in trials):
+        yield f"{off} trials off speed"
     verdicts = Counter(trial.verdict for trial in trials)
     if verdicts["unfinished"]:
         yield f"{verdicts['unfinished']} trials unfinished"

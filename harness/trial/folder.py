@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,9 +13,10 @@ from harness.errors import UserError
 from harness.files import write_atomically
 from harness.hardware import Machine
 from harness.trial.checkpoint import CheckpointStore
-from harness.trial.record import RESUMABLE, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
+from harness.trial.record import RESUMABLE, Probe, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
 from harness.trial.spec import TrialSpec, read_spec
 
+ATTEMPTS = "attempts.jsonl"
 IGNORED = ("__pycache__", ".*")
 SUFFIXES = (".py", ".yaml", ".md", ".txt", ".json")
 SOURCE_BYTES = 256 << 10
@@ -28,9 +28,12 @@ class _Start:
     """The beginning of a segment, as segments.json keeps it."""
 
     host: str
+    device: str
     started_at: str
     first_evaluation: int
     from_time_s: float
+    probe: float | None = None
+    probe_off: float | None = None
 
 
 class TrialFolder:
@@ -47,13 +50,14 @@ class TrialFolder:
         """Makes the folder, or takes an unfinished one up again.
 
         Raises:
-            UserError: it cannot be written, it holds another trial, or the submission breaks the rules of `hash_folder` or is not the one
-                that the spec names.
+            UserError: it cannot be written, it holds another trial or one of another kind of machine, or the submission breaks the rules
+                of `hash_folder` or is not the one that the spec names.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / "spec.json").exists():
                 self.must_be(spec)
+                self._must_be_on(machine)
             else:
                 shutil.rmtree(self.source, ignore_errors=True)
                 hash_folder(Path(spec.submission_path))
@@ -67,19 +71,35 @@ class TrialFolder:
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror}): choose another out=") from None
 
+    def _must_be_on(self, machine: Machine) -> None:
+        began = json.loads((self.path / "environment.json").read_text())["fingerprint"]
+        if began != machine.fingerprint:
+            raise UserError(f"{self.path} began on '{began}', and this machine is '{machine.fingerprint}': its seconds are not the same")
+
     def append(self, row: Row) -> None:
         """Adds an evaluation."""
         append_row(self.path / "evals.csv", row)
 
-    def reopen(self) -> None:
-        """Takes the record of a trial that will be gone on with out of the way, if there is one."""
-        (self.path / "record.json").unlink(missing_ok=True)
+    def hash_rows(self) -> str | None:
+        """Returns the sha256 of the rows so far, None where there are none."""
+        rows = self.path / "evals.csv"
+        return hashlib.sha256(rows.read_bytes()).hexdigest() if rows.exists() else None
 
-    def begin_segment(self, from_step: int, from_time_s: float) -> list[Row]:
+    def reopen(self) -> None:
+        """Moves the record of a trial that will be gone on with to the list of its earlier attempts."""
+        record = self.path / "record.json"
+        if record.exists():
+            told = self.path / ATTEMPTS
+            lines = told.read_text() if told.exists() else ""
+            write_atomically(told, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")
+            record.unlink()
+
+    def begin_segment(self, machine: Machine, probe: Probe, from_step: int, from_time_s: float) -> list[Row]:
         """Notes that this process takes the trial on from here; drops the rows that are about to be made again and returns the others."""
         rows = [row for row in read_rows(self.path / "evals.csv") if row.step < from_step]
         rewrite_rows(self.path / "evals.csv", rows)
-        start = _Start(socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"), len(rows), from_time_s)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        start = _Start(machine.host, machine.fingerprint, now, len(rows), from_time_s, probe.speed, probe.off)
         starts = [*(s for s in self._starts() if s.from_time_s <= from_time_s), start]
         write_atomically(self.path / "segments.json", json.dumps([asdict(s) for s in starts], indent=1) + "\n")
         return rows
@@ -88,7 +108,10 @@ class TrialFolder:
         """Returns who put how many of the `time_s` seconds on the clock."""
         starts = self._starts()
         ends = [*(s.from_time_s for s in starts[1:]), time_s][: len(starts)]
-        return tuple(Segment(s.host, s.started_at, s.first_evaluation, end - s.from_time_s) for s, end in zip(starts, ends, strict=True))
+        return tuple(
+            Segment(s.host, s.device, s.started_at, s.first_evaluation, end - s.from_time_s, s.probe, s.probe_off)
+            for s, end in zip(starts, ends, strict=True)
+        )
 
     def keep_weights(self, weights: Path) -> str:
         """Keeps the weights that met the target; returns their sha256."""

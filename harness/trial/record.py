@@ -43,13 +43,24 @@ _COUNTS = {"evaluation", "step", "examples", "host_memory_bytes", "device_memory
 
 
 @dataclass(frozen=True)
+class Probe:
+    """How fast the machine was just before (`harness.trial.probe`), and by what share faster than when it was calibrated, if it was."""
+
+    speed: float | None = None
+    off: float | None = None
+
+
+@dataclass(frozen=True)
 class Segment:
-    """One process that ran (a part of) the trial; `time_s` is what it put on the clock and what was kept."""
+    """One process that ran (a part of) the trial; `time_s` is what it put on the clock and what was kept, the last two are its `Probe`."""
 
     host: str
+    device: str
     started_at: str
     first_evaluation: int
     time_s: float
+    probe: float | None = None
+    probe_off: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class Record:
     hardware: str
     versions: Mapping[str, str]
     weights_sha256: str | None
+    evals_sha256: str | None
 
     @staticmethod
     def of(spec: TrialSpec, **results: Any) -> "Record":

@@ -19,6 +19,7 @@ from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
 from harness.trial.owner import Owner
+from harness.trial.probe import probe
 from harness.trial.processes import StillRunning, adopt_orphans
 from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
 from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
@@ -113,10 +114,11 @@ class Referee:
         """Runs the trial to its verdict; writes and returns the record."""
         mode = choose(self.spec.sandbox)
         adopt_orphans()
-        machine = this_machine()
+        self.machine = machine = this_machine()
         workload = load_workload(Path(self.spec.workload_path), self.spec.workload)
         data = prepare(workload, self.cache)
         self.folder.open(self.spec, machine)
+        self.probe = probe(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()
         self.watcher.started(self.spec)
         view = View(
@@ -152,7 +154,7 @@ class Referee:
         if checkpoint is not None:
             self._go_back_to(checkpoint)
         else:
-            self.rows = self.folder.begin_segment(0, 0.0)
+            self.rows = self.folder.begin_segment(self.machine, self.probe, 0, 0.0)
             self._resume(None)
         while True:
             paused = self._wait_on_clock(Paused)
@@ -172,7 +174,7 @@ class Referee:
         self.step, self.examples = position.step, position.examples
         self.host_memory_bytes, self.device_memory_bytes = position.host_memory_bytes, position.device_memory_bytes
         self.clock.go_back_to(position.reading)
-        self.rows = self.folder.begin_segment(position.step, position.reading.time_s)
+        self.rows = self.folder.begin_segment(self.machine, self.probe, position.step, position.reading.time_s)
         self.clock.stop("checkpoint")
         self._send(Resume(self.clock.time_s))
         set_up_s = self.rows[0].time_s if self.rows else position.reading.time_s
@@ -377,6 +379,7 @@ class Referee:
             hardware=hardware,
             versions=versions(),
             weights_sha256=self.weights_sha256,
+            evals_sha256=self.folder.hash_rows(),
             **asdict(reading),
         )
 

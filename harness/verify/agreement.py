@@ -37,6 +37,13 @@ def agreement(trial: Trial) -> Iterator[str]:
         yield from _environment(trial)
 
 
+def rows_file(trial: Trial) -> Iterator[str]:
+    """Yields a finding when evals.csv is not the file of the record."""
+    path = trial.folder / "evals.csv"
+    if (sha256(path) if path.exists() else None) != trial.record.evals_sha256:
+        yield "evals.csv does not hash to evals_sha256: a row was changed"
+
+
 def source(trial: Trial) -> Iterator[str]:
     """Yields a finding when source/ is not what ran."""
     folder = trial.folder / "source"

@@ -12,6 +12,7 @@ from harness.verify.weights import Reevaluation
 CHECKS: tuple[Callable[[Trial], Iterable[str]], ...] = (
     agreement.agreement,
     agreement.source,
+    agreement.rows_file,
     agreement.weights_file,
     evaluations.order,
     evaluations.due,

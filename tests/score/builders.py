@@ -47,6 +47,7 @@ def record(submission: str, workload: str, study: int, trial: int, time_s: float
         "hardware": "AMD EPYC x2, cpu",
         "versions": {"finishline": "0.1.0", "torch": "2.13.0"},
         "weights_sha256": None,
+        "evals_sha256": None,
     }
     reached = fields.pop("reached_row", {})
     if values["reached"]:

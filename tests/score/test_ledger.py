@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.report.markdown import markdown
 from harness.score import ScoreOptions, read_ledgers, score_board
 from tests.score.builders import trial_folder, write_ledger, write_trial, write_unfinished
 
@@ -196,3 +197,19 @@ def test_nothing_to_score(tmp_path):
 def test_wrong_options(ledger, options, told):
     with pytest.raises(UserError, match=told):
         score_board(read_ledgers([ledger]), options)
+
+
+def test_trials_on_a_machine_off_its_calibration_are_marked_and_named(tmp_path):
+    segment = {"host": "h", "device": "d", "started_at": "2026-01-01T00:00:00+00:00", "first_evaluation": 0, "time_s": 5.0, "probe": 90.0}
+    offs = {1: [None], 2: [0.05, -0.05], 3: [0.01, -0.12]}
+    for study, found in offs.items():
+        segments = [{**segment, "probe_off": off} for off in found]
+        write_trial(tmp_path, "a", "lm/cpu", study, 1, 10.0, segments=segments)
+    write_trial(tmp_path, "b", "lm/cpu", 1, 1, 10.0, segments=[{name: value for name, value in segment.items() if name != "probe"}])
+    board = score_board(read_ledgers([tmp_path]))
+    assert [("1 trials off speed" in entry.marks) for entry in board.entries if entry.submission == "a"] == [True]
+    assert not any("off speed" in mark for entry in board.entries if entry.submission == "b" for mark in entry.marks)
+    (note,) = [note for note in board.notes if "off the speed" in note]
+    assert note.endswith("calibrated with: a on lm/cpu, study 3, trial 1 (-12%)")
+    assert note.startswith("1 trials ran on a machine that was more than 5% off")
+    assert f"* {note}" in markdown(board)

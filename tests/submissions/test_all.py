@@ -32,6 +32,7 @@ TABLE = {
     "nadamw": Fixture({"learning_rate": 0.3, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99}, (-0.028318, 0.465233)),
     "adamw_linear_zero": Fixture({"learning_rate": 0.3, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99}, (-0.271049, 0.553498)),
     "sgd_nesterov": Fixture({"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.1}, (0.546548, 0.686854)),
+    "sgd_heavy_ball": Fixture({"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.1}, (0.586877, 1.175746)),
 }
 
 
@@ -183,3 +184,18 @@ def test_nadamw_differs_from_torch_nadam_and_without_momentum_is_adamw() -> None
     assert not torch.allclose(ours, theirs, atol=1e-3)
     plain = run(lambda p: nadamw(p, 0.3, (0.0, 0.99), weight_decay=0.1, fused=True))
     assert torch.allclose(plain, run(lambda p: torch.optim.AdamW(p, 0.3, (0.0, 0.99), weight_decay=0.1)))
+
+
+def test_heavy_ball_without_momentum_is_plain_sgd() -> None:
+    w = nn.Parameter(torch.tensor([[1.0], [-2.0]], dtype=torch.float64))
+    model = nn.Module()
+    model.w = w
+    submission = make("sgd_heavy_ball", model, {"w": "hidden"}, learning_rate=0.01, momentum=0.0, weight_decay=0.1)
+    submission.optimizer.param_groups[0]["lr"] = 0.01
+    expected = w.detach().clone()
+    for _ in range(10):
+        gradient = torch.stack([expected[0], 10 * expected[1]])
+        w.grad = gradient.clone()
+        expected = expected - 0.01 * (gradient + 0.1 * expected)
+        submission.optimizer.step()
+    assert torch.allclose(w.detach(), expected, rtol=0, atol=1e-12)

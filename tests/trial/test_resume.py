@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from benchmarks.kill import SUBMISSION, Result, is_runner, run, storm, toy_spec
+from harness import hardware
+from harness.errors import UserError
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
@@ -103,6 +105,16 @@ def test_a_row_that_was_cut_short_is_written_again(world: World, whole: Result, 
     with (folder / "evals.csv").open("a") as file:
         file.write(tail)
     finished(world, folder, whole)
+
+
+def test_on_another_kind_of_machine_it_does_not_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    rows = read_rows(folder / "evals.csv")
+    monkeypatch.setattr(hardware, "_processor", lambda: "Another CPU")
+    with pytest.raises(UserError, match="this machine is 'Another CPU"):
+        run_trial(toy_spec(world), folder, world.cache, Silent())
+    assert read_rows(folder / "evals.csv") == rows
 
 
 class Killer(KilledAt):

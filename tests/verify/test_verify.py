@@ -207,6 +207,7 @@ TAMPERED = {
     "budget": (edit_json("spec.json", budget_s=99.0), "budget_s is 30.*, spec.json says 99"),
     "a segment": (edit_json("record.json", segments__0__time_s=lambda s: s / 2), "the segments sum to"),
     "a segment's start": (edit_json("record.json", segments__0__first_evaluation=2), "segment 0 cannot begin at evaluation 2"),
+    "a loss in the middle": (edit_rows(lambda rows: rows[1].update(valid_loss="0.5")), "evals.csv does not hash to evals_sha256"),
     "a weight": (change_a_weight, "target.safetensors does not hash to weights_sha256"),
     "a weight and its hash": (change_a_weight_and_its_hash, "evaluated again, valid_metric is"),
     "no weights": (lambda trial: (trial / "target.safetensors").unlink(), "target.safetensors is missing"),

@@ -1,0 +1,76 @@
+"""Recorded trials run again under racing: each is seen only up to the time that has been played."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.campaign.medians import NEVER, WAITING, reached, running
+from harness.campaign.racing import Race, Reason, TrialKey
+
+
+@dataclass(frozen=True)
+class Course:
+    """A recorded trial: the time of each evaluation, in order, and which one met the target (None: none did)."""
+
+    times: Sequence[float]
+    hit: int | None
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the whole run: it ends when it meets the target."""
+        return len(self.times) if self.hit is None else self.hit + 1
+
+    @property
+    def time(self) -> float:
+        """What the whole run takes."""
+        return self.times[self.evaluations - 1] if self.evaluations else 0.0
+
+
+@dataclass(frozen=True)
+class Played:
+    """What was run of a trial: evaluations, time, and why it was stopped (None: it ran to its end)."""
+
+    evaluations: int
+    time: float
+    reason: Reason | None
+
+
+Courses = Mapping[TrialKey, Course]
+Order = Callable[[Race, Iterable[TrialKey]], Iterator[Sequence[TrialKey]]]
+
+
+def play(variant_of: Mapping[str, str], courses: Courses, order: Order) -> dict[TrialKey, Played]:
+    """Runs all trials, those of a wave at the same time; each is judged when it starts and after each of its evaluations."""
+    race = Race(variant_of, dict.fromkeys(courses, WAITING))
+    played: dict[TrialKey, Played] = {}
+    for wave in order(race, courses):
+        _play_wave(race, courses, wave, played)
+    return played
+
+
+def _play_wave(race: Race, courses: Courses, wave: Sequence[TrialKey], played: dict[TrialKey, Played]) -> None:
+    queue: list[tuple[float, TrialKey, int]] = []
+    for key in wave:
+        if reason := race.reason_to_stop(key, 0.0):
+            race.learn(key, NEVER)
+            played[key] = Played(0, 0.0, reason)
+        elif not courses[key].evaluations:
+            race.learn(key, NEVER)
+            played[key] = Played(0, 0.0, None)
+        else:
+            heapq.heappush(queue, (courses[key].times[0], key, 0))
+    while queue:
+        time, key, evaluation = heapq.heappop(queue)
+        course = courses[key]
+        if evaluation == course.hit:
+            race.learn(key, reached(time))
+            played[key] = Played(evaluation + 1, time, None)
+        elif evaluation + 1 == course.evaluations:
+            race.learn(key, NEVER)
+            played[key] = Played(evaluation + 1, time, None)
+        elif reason := race.reason_to_stop(key, time):
+            race.learn(key, NEVER)
+            played[key] = Played(evaluation + 1, time, reason)
+        else:
+            race.learn(key, running(time))
+            heapq.heappush(queue, (course.times[evaluation + 1], key, evaluation + 1))

@@ -1,0 +1,152 @@
+"""finishline replay: what racing would have saved on recorded AlgoPerf logs, and whether the board stays the same. Imports no torch."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.campaign.order import in_order, in_parallel, one_by_one, waves
+from harness.campaign.racing import TrialKey
+from harness.campaign.replay import Course, Courses, Order, Played, play
+from harness.errors import UserError, suggest
+from harness.report.compare import differences, rows
+from harness.score import Board, Results, ScoreOptions, read_algoperf, score_board
+from harness.score.cut import clock_readings, first_rows
+from harness.score.results import Trial
+
+PLAIN_WIDTH = 140
+ORDERS: dict[str, Order] = {"in order": in_order, "all in parallel": in_parallel, "better order": one_by_one, "four waves": waves}
+RULES = ("faster trial", "settled median", "cannot count")
+PROMISED = {
+    "leaderboard.csv": ("rank", "submission", "score", "workloads", "workloads_counted"),
+    "profiles.csv": ("submission", "tau", "rho"),
+    "times.csv": ("submission", "workload", "ratio_to_best"),
+    "times.csv where it counts": ("median_time",),
+}
+REFERENCE = ScoreOptions(rules="algoperf", bootstrap=0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One order: hours run, hours saved in all and by rule, trials never started, what differs on the board; file to columns."""
+
+    name: str
+    hours: float
+    saved: float
+    by_rule: tuple[float, ...]
+    not_started: int
+    broken: Mapping[str, Iterable[str]]
+    others: Mapping[str, Iterable[str]]
+    algoperf: tuple[float, int]
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Plays all orders and prints what each saves; exit code 1 if a board is not what racing promises."""
+    logs, targets, studies = _options(arguments)
+    recorded: dict[tuple[str, str, int, int], bytes] = {}
+
+    def keep(key: tuple[str, str, int, int], data: bytes) -> bytes:
+        recorded[key] = data
+        return data
+
+    results = _first_studies(read_algoperf(logs, targets, keep), studies)
+    courses = {
+        TrialKey(*_key(trial)): Course(clock_readings(recorded.get(_key(trial), b"")), trial.hit.evaluation if trial.hit else None)
+        for trial in results.trials
+    }
+    hours = sum(course.time for course in courses.values()) / 3600
+    if not hours:
+        raise UserError(f"replay: {logs}: no trial with an evaluation on a workload of {targets}; there is nothing to play")
+    boards = score_board(results), score_board(results, REFERENCE)
+    outcomes = []
+    for name, order in ORDERS.items():
+        played = play({info.name: info.variant_of for info in results.workloads}, courses, order)
+        stopped = {key: trial.evaluations for key, trial in played.items() if trial.reason}
+
+        def cut(key: tuple[str, str, int, int], data: bytes, stopped: Mapping[TrialKey, int] = stopped) -> bytes:
+            return first_rows(data, stopped[TrialKey(*key)]) if key in stopped else data
+
+        raced = _first_studies(read_algoperf(logs, targets, cut), studies)
+        outcomes.append(_outcome(name, courses, played, boards, (score_board(raced), score_board(raced, REFERENCE))))
+    _print(outcomes, len(courses), hours)
+    return 1 if any(outcome.broken for outcome in outcomes) else 0
+
+
+def _options(arguments: Sequence[str]) -> tuple[Path, Path, int | None]:
+    paths = [text for text in arguments if "=" not in text]
+    given = dict(text.split("=", 1) for text in arguments if "=" in text)
+    for key in given:
+        if key not in ("targets", "studies"):
+            raise UserError(f"replay: no option '{key}'{suggest(key, ['targets', 'studies'])}")
+    if len(paths) != 1 or "targets" not in given:
+        raise UserError("replay: give one folder with AlgoPerf logs, and targets=FILE")
+    studies = given.get("studies")
+    if studies is not None and not (studies.isdecimal() and int(studies) > 0):
+        raise UserError(f"replay: studies={studies}: give how many studies of each cell to play, a whole number of at least 1")
+    return Path(paths[0]), Path(given["targets"]), None if studies is None else int(studies)
+
+
+def _key(trial: Trial) -> tuple[str, str, int, int]:
+    return trial.submission, trial.workload, trial.study, trial.trial
+
+
+def _first_studies(results: Results, studies: int | None) -> Results:
+    """Results with so many studies of each submission on each workload, those with the smallest numbers."""
+    numbers: dict[tuple[str, str], set[int]] = {}
+    for trial in results.trials:
+        numbers.setdefault((trial.submission, trial.workload), set()).add(trial.study)
+    kept = {cell: set(sorted(found)[:studies]) for cell, found in numbers.items()}
+    return replace(results, trials=tuple(t for t in results.trials if t.study in kept[t.submission, t.workload]))
+
+
+def _outcome(
+    name: str, courses: Courses, played: Mapping[TrialKey, Played], whole: tuple[Board, Board], raced: tuple[Board, Board]
+) -> Outcome:
+    saved = dict.fromkeys(RULES, 0.0)
+    for key, trial in played.items():
+        if trial.reason:
+            saved[trial.reason.rule] += (courses[key].time - trial.time) / 3600
+    gaps = compare(whole[0], raced[0])
+    broken = {file: [c for c in columns if c in PROMISED[file]] for file, columns in gaps.items() if file in PROMISED}
+    others = {file: [c for c in columns if c not in PROMISED.get(file, ())] for file, columns in gaps.items()}
+    before, after = ({entry.submission: entry for entry in board.entries} for board in (whole[1], raced[1]))
+    return Outcome(
+        name,
+        sum(trial.time for trial in played.values()) / 3600,
+        sum(saved.values()),
+        tuple(saved.values()),
+        sum(trial.reason is not None and trial.evaluations == 0 for trial in played.values()),
+        {file: columns for file, columns in broken.items() if columns},
+        {file: columns for file, columns in others.items() if columns and file in ("leaderboard.csv", "times.csv")},
+        (max(abs(before[s].score - after[s].score) for s in before), sum(before[s].rank != after[s].rank for s in before)),
+    )
+
+
+def compare(whole: Board, raced: Board) -> dict[str, list[str]]:
+    """Returns the columns in which two boards differ, by file; `times.csv where it counts` are its rows with a finite `ratio_to_best`."""
+    one, other = rows(whole), rows(raced)
+    counted = [row["ratio_to_best"] not in ("", "inf") for row in one["times.csv"]]
+    for tables in (one, other):
+        tables["times.csv where it counts"] = [row for row, counts in zip(tables["times.csv"], counted, strict=True) if counts]
+    return {file: list(differences(one[file], other[file])) for file in one}
+
+
+def _print(outcomes: Sequence[Outcome], trials: int, hours: float) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console.print(f"{trials} trials, {hours:,.1f} hours in full: each up to its target, or the end of its log")
+    table = Table("order", "hours run", "saved", *RULES, "never started", "board", "scores under rules=algoperf")
+    for o in outcomes:
+        shares = [f"{share / hours:.1%}" for share in (o.saved, *o.by_rule)]
+        verdict = "differs" if o.broken else "identical"
+        gap, ranks = o.algoperf
+        table.add_row(o.name, f"{o.hours:,.1f}", *shares, str(o.not_started), verdict, f"{gap:.2g} off, {ranks} ranks move")
+    console.print(table)
+    promised = "; ".join(f"{file}: {', '.join(columns)}" for file, columns in PROMISED.items())
+    console.print(f"identical to 1e-12 means {promised}", soft_wrap=True)
+    for o in outcomes:
+        for words, columns in (("BROKEN", o.broken), ("not measured to the end, as docs/racing.md says", o.others)):
+            if columns:
+                console.print(f"{o.name}: {words}: " + "; ".join(f"{f}: {', '.join(c)}" for f, c in columns.items()), soft_wrap=True)

@@ -1,0 +1,34 @@
+"""The entry of a job.
+
+python -m harness.launch.job <ledger>/jobs/<batch>            the trial that $SLURM_ARRAY_TASK_ID says
+python -m harness.launch.job <ledger>/jobs/<batch> worker     all that nobody else runs, one after the other
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.launch.batch import read_batch
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what the command line says and returns the exit code."""
+    started = time.monotonic()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})  # a notice that comes during the import below is kept for later
+    from harness.launch.task import run_task, work
+
+    folder, *role = arguments
+    try:
+        batch = read_batch(Path(folder))
+        return work(batch) if role == ["worker"] else run_task(batch, int(os.environ["SLURM_ARRAY_TASK_ID"]), started)
+    except UserError as error:
+        print(f"finishline: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

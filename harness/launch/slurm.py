@@ -1,0 +1,176 @@
+"""The Slurm launcher: job arrays through submitit; returns as soon as Slurm has them.
+
+submitit writes the sbatch file and hands it in. What a job runs it reads from `trials.json` in the ledger (harness.launch.batch): nothing
+is pickled.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from submitit import SlurmExecutor
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from harness.errors import UserError, suggest
+from harness.hardware import versions
+from harness.launch import cluster
+from harness.launch.batch import JOBS, Batch, new_folder, read_submitted, write_batch, write_submitted
+from harness.launch.options import Resources, Slurm
+from harness.trial.owner import Owner
+from harness.trial.sandbox import PROJECT
+from harness.trial.spec import TrialSpec
+
+TABLE_SHARE = 0.95
+"""How full a launch may make the cluster's table of jobs, which all users share."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """Trials of one shape that are handed in together."""
+
+    resources: Resources
+    trials: tuple[TrialSpec, ...]
+
+
+class ArrayExecutor(SlurmExecutor):  # type: ignore[misc]
+    """submitit's executor for arrays whose jobs find their input in the ledger."""
+
+    def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int) -> None:
+        super().__init__(folder, python=resources.python)
+        self.update_parameters(**_fields(resources, launcher))
+        self.parameters["map_count"] = count
+
+    def text(self) -> str:
+        """Returns the sbatch file."""
+        text: str = self._make_submission_file_text(self._submitit_command_str, "")
+        return text
+
+    def hand_in(self, after: str | None) -> str:
+        """Submits the array, to begin after the job `after` has ended, and returns its job id."""
+        if after is not None:
+            self.parameters["dependency"] = f"afterany:{after}"
+        try:
+            return str(self._submit_command(self._submitit_command_str).job_id)
+        except (FailedJobError, FailedSubmissionError) as error:
+            lines = [line for line in str(error).splitlines() if "sbatch" in line or "error" in line]
+            raise UserError(f"Slurm does not take the jobs: {' '.join(' '.join(lines[-2:]).split())}") from None
+
+    @property
+    def _submitit_command_str(self) -> str:
+        return f"{self.python} -u -m harness.launch.job {shlex.quote(str(self.folder))}"
+
+
+def arrays(due: Sequence[TrialSpec], launcher: Slurm, largest: int) -> list[Array]:
+    """Returns the trials grouped by what they need, at most `largest` in one array, in the order that they came."""
+    shapes: dict[Resources, list[TrialSpec]] = {}
+    for spec in due:
+        shapes.setdefault(launcher.resources_for(spec.workload.name, spec.workload.tier), []).append(spec)
+    return [
+        Array(resources, tuple(specs[first : first + largest]))
+        for resources, specs in shapes.items()
+        for first in range(0, len(specs), largest)
+    ]
+
+
+def must_fit(due: Sequence[TrialSpec], launcher: Slurm) -> None:
+    """Raises UserError when there is no Slurm here, no such partition, or no node of it that has what a trial is to get."""
+    cluster.must_be_there()
+    there = cluster.partitions()
+    for array in arrays(due, launcher, len(due) or 1):
+        wanted, name = array.resources, array.resources.partition or ""
+        if not name and "" not in there:
+            raise UserError(f"the cluster has no default partition: add launcher.partition={'|'.join(sorted(there))}")
+        if name not in there:
+            raise UserError(f"no partition '{name}'{suggest(name, filter(None, there))}")
+        has = there[name]
+        memory = ("GiB of memory", wanted.memory_gb, has.memory_mb / 1024)
+        for what, asked, most in (("GPUs", wanted.gpus, has.gpus), ("CPUs", wanted.cpus, has.cpus), memory):
+            if asked > most:
+                where = f"partition '{name}'" if name else "the default partition"
+                words = f"one trial of {array.trials[0].workload.id} asks for {asked:g} {what}"
+                raise UserError(f"{words}, and no node of {where} has more than {most:.4g}: see configs/launcher/slurm.yaml")
+
+
+def missing(due: Sequence[TrialSpec], ledger: Path) -> list[TrialSpec]:
+    """Returns those trials that no job waits for or runs."""
+    live = cluster.queue()
+    taken = {
+        folder
+        for submitted in read_submitted(ledger)
+        for index, folder in enumerate(submitted.folders)
+        if f"{submitted.job_id}_{index}" in live
+    }
+    return [spec for spec in due if str(spec.folder(Path())) not in taken]
+
+
+def preview(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm) -> str:
+    """Returns what `submit` would do, with the sbatch files; submits and writes nothing."""
+    planned = arrays(missing(due, ledger), launcher, cluster.limits().array_size)
+    texts = []
+    for number, array in enumerate(planned, 1):
+        folder = ledger / JOBS / f"dry-run-{number}"
+        text = ArrayExecutor(folder, array.resources, launcher, len(array.trials)).text()
+        workloads = ", ".join(dict.fromkeys(spec.workload.id for spec in array.trials))
+        texts.append(f"array {number} of {len(planned)}: {len(array.trials)} trials on {workloads}\n{text}")
+    return "\n".join(texts) or "nothing to submit"
+
+
+def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int, log: str) -> str:
+    """Submits the trials that are due and that no job has, and returns in words what it did.
+
+    Arrays of one shape begin one after the other, so that never more than `array_parallelism` of their trials run at once.
+    """
+    (ledger / JOBS).mkdir(parents=True, exist_ok=True)
+    with Owner(ledger / JOBS):
+        left = missing(due, ledger)
+        limits = cluster.limits()
+        room = max(int(TABLE_SHARE * limits.jobs) - cluster.jobs_in_the_queue(), 0)
+        planned = arrays(left[:room], launcher, limits.array_size)
+        before: dict[Resources, str] = {}
+        for array in planned:
+            before[array.resources] = _hand_in(array, ledger, launcher, retries, log, before.get(array.resources))
+    words = [f"{min(len(left), room)} trials submitted in {len(planned)} arrays", f"{len(due) - len(left)} waiting or running already"]
+    if len(left) > room:
+        words.append(f"{len(left) - room} left for a later launch, since the cluster takes {limits.jobs} jobs at once")
+    return f"{', '.join(words)}; see finishline status {ledger}"
+
+
+def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, after: str | None) -> str:
+    batch = Batch(
+        folder=new_folder(ledger),
+        trials=array.trials,
+        retries=retries,
+        log=log,
+        versions={} if array.resources.python else versions(),
+        time_min=array.resources.time_min,
+        notice_s=launcher.notice_s,
+        timeouts=launcher.timeouts,
+    )
+    write_batch(batch)
+    job_id = ArrayExecutor(batch.folder, array.resources, launcher, len(array.trials)).hand_in(after)
+    write_submitted(batch, job_id)
+    return job_id
+
+
+def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
+    """Returns the parameters of submitit's sbatch file."""
+    return {
+        "job_name": "finishline",
+        "partition": resources.partition,
+        "account": resources.account,
+        "qos": resources.qos,
+        "constraint": resources.constraint,
+        "gpus_per_node": resources.gpus or None,
+        "cpus_per_task": resources.cpus,
+        "mem": f"{round(resources.memory_gb * 1024)}M",
+        "time": resources.time_min,
+        "exclusive": resources.exclusive or None,
+        "setup": list(resources.setup) or None,
+        "array_parallelism": launcher.array_parallelism,
+        "signal_delay_s": launcher.notice_s,
+        "stderr_to_stdout": True,
+        "wckey": None,
+        "srun_args": [f"--cpus-per-task={resources.cpus}"],  # since Slurm 22.05 srun does not take it from sbatch
+        "additional_parameters": {"requeue": True, "chdir": str(PROJECT), **dict(resources.extra)},
+    }

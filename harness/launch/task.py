@@ -1,0 +1,128 @@
+"""What a job does: runs one trial of a batch under Slurm, or, as a local worker, all that nobody else runs.
+
+A trial that is told to stop keeps its last checkpoint; under Slurm its job is queued again and goes on from there.
+"""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.campaign.todo import is_due
+from harness.data import cache_root
+from harness.display import Display
+from harness.errors import UserError
+from harness.hardware import versions
+from harness.launch import cluster
+from harness.launch.batch import Batch, tell, told
+from harness.launch.local import run_due
+from harness.launch.notice import Notice
+from harness.log.watchers import Several, watched
+from harness.trial.owner import BEAT_S, STALE_S
+from harness.trial.processes import die_with_parent
+from harness.trial.spec import TrialSpec
+
+PATIENCE_S = 10.0
+"""How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
+LIMIT_PATIENCE = 0.5
+"""The same at the time limit, as a share of `notice_s`."""
+SLURM_EARLY_S = 60.0
+"""Slurm may give notice of a time limit so much earlier than it was asked to (sbatch(1), --signal)."""
+
+
+def work(batch: Batch) -> int:
+    """Is a local worker; exit code 130 when it was told to stop. Dies with the process that started it."""
+    die_with_parent()
+    try:
+        with Notice(lambda: PATIENCE_S) as notice:
+            _run(batch.trials, batch, notice)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run_task(batch: Batch, index: int, started: float) -> int:
+    """Runs one trial as a Slurm job that began at `started` (monotonic seconds); leaves when somebody else runs it."""
+    spec = batch.trials[index]
+    folder, limit_s = spec.folder(batch.ledger), 60.0 * batch.time_min
+
+    def at_the_limit() -> bool:
+        return time.monotonic() - started > limit_s - batch.notice_s - SLURM_EARLY_S
+
+    try:
+        with Notice(lambda: LIMIT_PATIENCE * batch.notice_s if at_the_limit() else PATIENCE_S) as notice:
+            _must_be_here(batch, index)
+            while is_due(folder, batch.retries):
+                _run([spec], batch, notice)
+                if is_due(folder, batch.retries) and somebody_runs(folder):
+                    print(f"finishline: {folder} is run by another job, which is left to it", flush=True)
+                    break
+    except KeyboardInterrupt:
+        return _stopped(batch, index, "time limit" if at_the_limit() else "preempted")
+    tell(batch.folder, index, "ended")
+    return 0
+
+
+def somebody_runs(folder: Path, look_every_s: float = 1.0, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> bool:
+    """Whether the owner of a trial shows, within the time after which it counts as dead, that it lives.
+
+    An owner on a node that went down leaves a file behind that looks alive for a while; the trial must not be left to it.
+    """
+    first, deadline = _sign_of_life(folder), time.monotonic() + stale_s + beat_s
+    while time.monotonic() < deadline:
+        time.sleep(look_every_s)
+        now = _sign_of_life(folder)
+        if now is None:
+            return False
+        if now != first:
+            return True
+    return False
+
+
+def _sign_of_life(folder: Path) -> tuple[bytes, int] | None:
+    """Returns what changes with every beat of the owner; opening the file is what makes NFS look again."""
+    try:
+        with (folder / "owner.json").open("rb") as file:
+            return file.read(), os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice) -> None:
+    console = Console(highlight=False)
+    with watched(Display(console), batch.log, batch.ledger, console) as watcher:
+        run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries)
+
+
+def _must_be_here(batch: Batch, index: int) -> None:
+    """Raises UserError when this node cannot write the ledger or has other versions than the machine that launched."""
+    node, here = os.environ.get("SLURMD_NODENAME") or socket.gethostname(), versions()
+    wrong = [f"{name} {here.get(name)} and not {wanted}" for name, wanted in batch.versions.items() if here.get(name) != wanted]
+    if wrong:
+        raise UserError(f"{node} has {', '.join(wrong)}: give launcher.setup or launcher.python so that all nodes have the same")
+    try:
+        tell(batch.folder, index, "started", restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")))
+    except OSError as error:
+        raise UserError(f"{node} cannot write {batch.folder} ({error.strerror}): choose an out= that all nodes can write") from None
+
+
+def _stopped(batch: Batch, index: int, why: str) -> int:
+    """Has a job that was told to stop queued again, unless Slurm itself does so, or somebody cancelled it, or it was too often."""
+    tell(batch.folder, index, "stopped", why=why)
+    job_id = os.environ["SLURM_JOB_ID"]
+    if cluster.state(job_id) != "RUNNING":
+        return 1
+    timeouts = sum(line.get("why") == "time limit" for line in told(batch.folder, index))
+    if timeouts > batch.timeouts:
+        words = f"met its time limit of {batch.time_min} min {timeouts} times and is not queued again (launcher.timeouts={batch.timeouts})"
+        print(f"finishline: the trial {words}: launch again, with a longer launcher.time_min", file=sys.stderr)
+        tell(batch.folder, index, "given up", words=words)
+        return 1
+    print(f"finishline: {why}: the job is queued again and will go on from the last checkpoint", flush=True)
+    tell(batch.folder, index, "queued again", why=why)
+    cluster.requeue(job_id)
+    return 1

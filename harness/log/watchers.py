@@ -1,0 +1,68 @@
+"""Several watchers of one trial as one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from harness.trial.record import Record, Row
+from harness.trial.referee import Watcher
+from harness.trial.spec import TrialSpec
+
+
+class Closing(Watcher, Protocol):
+    """A watcher that has something to close."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+
+
+class Several:
+    """Passes on to several watchers, in their order."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def started(self, spec: TrialSpec) -> None:
+        """The trial begins, or goes on."""
+        for watcher in self._watchers:
+            watcher.started(spec)
+
+    def progress(self, step: int, time_s: float) -> None:
+        """So many steps, so many seconds on the clock."""
+        for watcher in self._watchers:
+            watcher.progress(step, time_s)
+
+    def evaluated(self, row: Row) -> None:
+        """An evaluation was made."""
+        for watcher in self._watchers:
+            watcher.evaluated(row)
+
+    def ended(self, record: Record, folder: Path) -> None:
+        """The verdict."""
+        for watcher in self._watchers:
+            watcher.ended(record, folder)
+
+
+@contextmanager
+def watched(display: Closing, log: str, ledger: Path, console: Console) -> Iterator[Watcher]:
+    """Yields a display together with the log that is asked for; closes both.
+
+    Args:
+        display: what the person at the keyboard sees.
+        log: `csv`, which is the ledger's own and always written, or `wandb`.
+        ledger: the folder that the trials lie in.
+        console: gets one line when the log fails.
+    """
+    watchers = [display]
+    if log == "wandb":
+        from harness.log.wandb import WandbWatcher
+
+        watchers.append(WandbWatcher(ledger, partial(console.print, soft_wrap=True, markup=False)))
+    with ExitStack() as stack:
+        for watcher in watchers:
+            stack.callback(watcher.close)
+        yield Several(watchers)

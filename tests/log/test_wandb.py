@@ -1,0 +1,266 @@
+"""log=wandb, offline for real: what wandb has written is read back and compared with the ledger."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.kill import toy_spec
+from harness.cli import PROJECT, main
+from harness.log.wandb import WandbWatcher, has_key, run_id
+from harness.log.watchers import Several
+from harness.trial.record import read_record, read_rows
+from harness.trial.referee import run_trial
+from harness.trial.spec import TrialSpec
+from tests.conftest import Silent, World
+from tests.log.offline import read_runs
+from tests.test_cli import project  # noqa: F401
+from tests.trial.test_resume import KilledAt
+
+OWN = {"_step", "_runtime", "_timestamp"}
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.chdir(tmp_path)
+
+
+class Warnings(list[str]):
+    """Keeps the lines that a watcher says."""
+
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+@pytest.fixture
+def warnings() -> Warnings:
+    return Warnings()
+
+
+@pytest.fixture
+def wandb(world: World, warnings: Warnings) -> Iterator[WandbWatcher]:
+    watcher = WandbWatcher(world.root / "ledger", warnings)
+    yield watcher
+    watcher.close()
+
+
+def logged(folder: Path) -> list[tuple[int, dict[str, object]]]:
+    """The rows of all runs of a trial: step and values."""
+    return [(row["_step"], {k: v for k, v in row.items() if k not in OWN}) for run in read_runs(folder) for row in run.rows]
+
+
+def in_ledger(folder: Path) -> list[tuple[int, dict[str, object]]]:
+    rows = [dataclasses.asdict(row) for row in read_rows(folder / "evals.csv")]
+    return [(row["step"], {k: v for k, v in row.items() if k != "step" and v is not None}) for row in rows]
+
+
+def test_a_run_has_the_rows_of_the_ledger(world: World, wandb: WandbWatcher, warnings: Warnings) -> None:
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    before = set(world.root.iterdir())
+    record = run_trial(spec, folder, world.cache, wandb)
+    wandb.close()
+    assert warnings == []
+    assert record.verdict == "reached"
+    (run,) = read_runs(folder)
+    assert len(run.rows) > 2
+    assert logged(folder) == in_ledger(folder)
+    assert (run.group, run.job_type, run.tags) == ("ledger", "toy_sgd", ["toy/cpu", "self"])
+    assert {name: value for name, value in run.config.items() if name != "_wandb"} == json.loads((folder / "spec.json").read_text())
+    assert run.summary["verdict"] == "reached"
+    assert run.summary["reason"] == record.reason
+    assert run.summary["time_s"] == record.time_s
+    assert run.summary["test_metric"] == record.reached.test_metric
+    assert run.exit_code == 0
+    assert {path.name for path in set(world.root.iterdir()) - before} == {"ledger"}
+
+
+@pytest.mark.parametrize("stop", ["interrupted", "killed"])
+def test_a_resumed_trial_continues_its_run(world: World, wandb: WandbWatcher, warnings: Warnings, stop: str) -> None:
+    spec = toy_spec(world)
+    folder = spec.folder(world.root / "ledger")
+    if stop == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(spec, folder, world.cache, Several([wandb, KilledAt(3)]))
+        wandb.close()
+    else:
+        run_trial_in_a_process_that_kills_itself(spec, folder, world)
+    first = len(logged(folder))
+    assert first == 4
+    assert run_trial(spec, folder, world.cache, wandb).verdict == "missed"
+    wandb.close()
+    assert warnings == []
+    runs = read_runs(folder)
+    assert [run.id for run in runs] == [run_id(spec, "ledger")] * 2
+    rows, ledger = logged(folder), in_ledger(folder)
+    assert [step for step, _ in rows] == [step for step, _ in ledger]
+    # the last row before the interruption was made twice and logged the first time: its metric is the same, its times are not
+    assert [v["valid_metric"] for _, v in rows] == [v["valid_metric"] for _, v in ledger]
+    assert rows[:3] + rows[4:] == ledger[:3] + ledger[4:]
+    assert "verdict" not in runs[0].summary
+    assert runs[1].summary["verdict"] == "missed"
+
+
+def run_trial_in_a_process_that_kills_itself(spec: TrialSpec, folder: Path, world: World) -> None:
+    (world.root / "spec.json").write_text(json.dumps(spec.to_json()))
+    code = """
+import os, signal, sys, time
+from pathlib import Path
+from harness.log.wandb import WandbWatcher
+from harness.log.watchers import Several
+from harness.trial.referee import run_trial
+from harness.trial.spec import read_spec
+from tests.trial.test_resume import KilledAt
+class Killed(KilledAt):
+    def evaluated(self, row):
+        if row.evaluation == self.evaluation:
+            time.sleep(1)  # many times what wandb takes to write a row
+            os.kill(os.getpid(), signal.SIGKILL)
+spec, folder, ledger, cache = map(Path, sys.argv[1:])
+run_trial(read_spec(spec), folder, cache, Several([WandbWatcher(ledger, print), Killed(3)]))
+"""
+    paths = map(str, (world.root / "spec.json", folder, world.root / "ledger", world.cache))
+    outcome = subprocess.run([sys.executable, "-c", code, *paths], env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=False)
+    assert outcome.returncode == -signal.SIGKILL
+
+
+def test_rows_from_before_wandb_was_asked_for_are_logged_too(world: World, wandb: WandbWatcher) -> None:
+    spec = toy_spec(world)
+    folder = spec.folder(world.root / "ledger")
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, folder, world.cache, KilledAt(3))
+    run_trial(spec, folder, world.cache, wandb)
+    wandb.close()
+    assert [step for step, _ in logged(folder)] == [step for step, _ in in_ledger(folder)]
+
+
+def children() -> dict[str, psutil.Process]:
+    """The living children of this process: wandb's and the runner."""
+    living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return {"wandb" if any("wandb" in word for word in p.cmdline()) else "runner": p for p in living}
+
+
+class Looks(Silent):
+    """Notes at each evaluation, the runner standing still, which children of the referee are stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[dict[str, str]] = []
+
+    def evaluated(self, row: object) -> None:
+        self.states.append({name: p.status() for name, p in children().items()})
+
+
+def test_wandbs_process_is_not_of_the_runners_tree(world: World, wandb: WandbWatcher) -> None:
+    spec = world.spec(target=0.05)
+    looks = Looks()
+    record = run_trial(spec, spec.folder(world.root / "ledger"), world.cache, Several([wandb, looks]))
+    assert record.verdict == "reached"
+    assert len(looks.states) > 2
+    for states in looks.states:
+        assert states["runner"] == psutil.STATUS_STOPPED
+        assert states["wandb"] != psutil.STATUS_STOPPED
+    service = children()["wandb"]
+    assert service.is_running()
+    wandb.close()
+    assert not service.is_running()
+
+
+class KillsWandb(Silent):
+    def evaluated(self, row: object) -> None:
+        super().evaluated(row)
+        if len(self.rows) == 2:
+            service = children()["wandb"]
+            service.kill()
+            service.wait()
+
+
+def test_a_trial_outlives_wandb(world: World, wandb: WandbWatcher, warnings: Warnings) -> None:
+    spec = world.spec(target=0.05)
+    record = run_trial(spec, spec.folder(world.root / "ledger"), world.cache, Several([KillsWandb(), wandb]))
+    assert record.verdict == "reached"
+    assert len(warnings) == 1
+    assert warnings[0].startswith("wandb failed, this trial is in the ledger alone from here on (")
+
+
+def test_where_wandb_cannot_write_the_trial_is_unharmed(world: World, wandb: WandbWatcher, warnings: Warnings) -> None:
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    folder.mkdir(parents=True)
+    (folder / "wandb").write_text("in the way")
+    record = run_trial(spec, folder, world.cache, wandb)
+    assert record.verdict == "reached"
+    assert read_record(folder) == record
+    assert len(warnings) == 1
+    assert "FileExistsError" in warnings[0]
+
+
+def test_without_a_server_the_run_is_kept_offline(
+    world: World, warnings: Warnings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("harness.log.wandb.INIT_S", 1.0)
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    watcher = WandbWatcher(world.root / "ledger", warnings)
+    record = run_trial(spec, folder, world.cache, watcher)
+    watcher.close()
+    assert record.verdict == "reached"
+    assert len(warnings) == 1
+    assert "0000" not in warnings[0]
+    assert capfd.readouterr().err == ""
+    assert warnings[0].startswith("wandb could not be reached, its runs are kept for `wandb sync` (")
+    assert logged(folder) == in_ledger(folder)
+
+
+def test_a_key_is_looked_for_where_wandb_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not has_key()
+    (tmp_path / "keys").write_text("machine api.wandb.ai login user password nothing\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "keys"))
+    assert has_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://elsewhere.example")
+    assert not has_key()
+    monkeypatch.setenv("WANDB_API_KEY", "nothing")
+    assert has_key()
+
+
+def test_every_trial_has_an_id_of_its_own(world: World) -> None:
+    spec = world.spec()
+    others = [dataclasses.replace(spec, **change) for change in ({"seed": 2}, {"study": 2}, {"trial": 2}, {"hp": {"learning_rate": 1.0}})]
+    ids = {run_id(spec, "one"), run_id(spec, "two"), *(run_id(other, "one") for other in others)}
+    assert len(ids) == 6
+    moved = dataclasses.replace(spec, submission_path="/elsewhere", workload_path="/elsewhere")
+    assert run_id(moved, "one") == run_id(spec, "one")
+
+
+def test_wandb_is_imported_only_when_asked_for() -> None:
+    code = "import sys, harness.commands.run, harness.commands.launch, harness.log.watchers; print('wandb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT).stdout.strip() == "False"
+
+
+def test_the_command_line_logs_and_leaves_nothing_where_it_was_started(
+    project: World,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = set(project.root.iterdir())
+    assert main(["launch", "submissions=[quick]", "workloads=[toy/cpu]", "studies=2", "out=new", "log=wandb"], project.root) == 0
+    assert set(project.root.iterdir()) - before == {project.root / "new"}
+    folders = sorted((project.root / "new").glob("*/*/study_*/trial_*"))
+    assert len(folders) == 2
+    for folder in folders:
+        (run,) = read_runs(folder)
+        assert run.group == "new"
+        assert logged(folder) == in_ledger(folder)
+    assert "wandb" not in children()
+    assert capfd.readouterr().err == ""
