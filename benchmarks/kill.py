@@ -99,12 +99,14 @@ def run(spec: TrialSpec, folder: Path, cache: Path, kills: list[tuple[float, str
         started = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.kill", "trial", str(folder), str(cache), spec_file(spec, folder)]
         referee = subprocess.Popen(command, cwd=PROJECT)
+        below: list[psutil.Process] = []
         try:
             referee.wait(timeout=None if after_s == float("inf") else after_s)
         except subprocess.TimeoutExpired:
+            below = psutil.Process(referee.pid).children(recursive=True)
             kill(referee.pid, part)
             referee.wait()
-        nothing_left()
+        nothing_left(below)
         record = read_record(folder)
         if record is not None and record.verdict == "missed":
             break
@@ -150,10 +152,10 @@ def is_runner(process: psutil.Process) -> bool:
         return False
 
 
-def nothing_left() -> None:
-    """Fails when a runner of this trial still lives two seconds after its referee."""
+def nothing_left(below: list[psutil.Process]) -> None:
+    """Fails when a process that was below a referee still lives two seconds after it."""
     deadline = time.monotonic() + 2
-    while left := [process.pid for process in psutil.process_iter() if is_runner(process)]:
+    while left := [process.pid for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]:
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.02)
 

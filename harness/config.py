@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import UserError, suggest
 from harness.launch.options import read_launcher
-from harness.rulesets import Ruleset
+from harness.rulesets import Racing, Ruleset
 
 LOGS = ("csv", "wandb")
 
@@ -44,6 +44,7 @@ class LaunchOptions:
     seed: int = 1
     out: str = MISSING
     retries: int = 1
+    racing: str = "time"
     fork: bool = False
     confirm: bool = False
     unconfirmed_hours: float = 24.0
@@ -91,8 +92,8 @@ def options(configs: Path, verb: str, kind: type[Options], arguments: Sequence[s
             raise UserError(f"{verb}: no option '{key}'{suggest(key, known)}")
         elif key in ("workload", "hardware"):  # to Hydra these are groups of configs/, here they are names
             apart[key] = str(value)
-        else:
-            others.append(text)
+        else:  # a launcher's fields may be new below workloads and extra; read_launcher knows the others
+            others.append(f"++{text}" if text.startswith("launcher.") else text)
     for group in ("ruleset", "launcher"):
         _known_choice(configs, group, others)
     try:
@@ -156,6 +157,9 @@ def _check(verb: str, result: RunOptions | LaunchOptions | CalibrateOptions) -> 
         raise UserError(f"{verb}: studies must be at least 1, not {result.studies}")
     if isinstance(result, LaunchOptions) and result.retries < 0:
         raise UserError(f"{verb}: retries must be 0 or more, not {result.retries}")
+    clocks = get_args(Racing)
+    if isinstance(result, LaunchOptions) and result.racing not in clocks:
+        raise UserError(f"{verb}: racing is {', '.join(clocks)}, not '{result.racing}'{suggest(result.racing, clocks)}")
     if result.sandbox not in ("auto", "bwrap", "none"):
         raise UserError(f"{verb}: sandbox is auto, bwrap or none, not '{result.sandbox}'")
     if result.log not in LOGS:

@@ -5,6 +5,9 @@ from typing import Literal
 
 from harness.errors import UserError
 
+Racing = Literal["time", "steps", "cpu_time", "off"]
+"""The clock of the board that trials are stopped for when they can no longer change it; `off`: none is."""
+
 
 @dataclass(frozen=True)
 class Ruleset:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from harness.campaign.plan import Plan, plan_submission, read_plan, write_plan
 from harness.campaign.todo import bring_over, must_be_of
@@ -12,6 +13,7 @@ from harness.config import LaunchOptions
 from harness.errors import UserError, suggest
 from harness.hardware import this_machine
 from harness.project import Project
+from harness.rulesets import Racing
 from harness.trial.owner import Owner, Taken
 
 PATIENCE_S = 60.0
@@ -73,9 +75,10 @@ def extended(project: Project, given: LaunchOptions, named: frozenset[str], earl
             raise UserError(f"launch: {option} must be a list of different names, not {chosen}")
     workloads, submissions = list(given.workloads), list(given.submissions)
     studies = given.studies or (earlier.studies if earlier and "ruleset" not in named else given.ruleset.studies)
-    plan = Plan(given.seed, given.ruleset, given.evaluation_period, given.sandbox, studies, (), ())
+    racing = cast(Racing, given.racing)
+    plan = Plan(given.seed, given.ruleset, given.evaluation_period, given.sandbox, studies, (), (), racing)
     if earlier is not None:
-        kept = {name: getattr(earlier, name) for name in ("seed", "ruleset", "evaluation_period", "sandbox") if name not in named}
+        kept = {name: getattr(earlier, name) for name in ("seed", "ruleset", "evaluation_period", "sandbox", "racing") if name not in named}
         plan = replace(plan, studies=max(studies, earlier.studies), **kept)
         workloads = list(dict.fromkeys((*(w.id for w in earlier.workloads), *workloads)))
         names = {s.name: s.path for s in earlier.submissions}

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.project import Project
-from harness.rulesets import Ruleset
+from harness.rulesets import Racing, Ruleset
 from harness.seeds import derive
 from harness.trial.folder import hash_folder
 from harness.trial.spec import TrialSpec
@@ -47,6 +47,7 @@ class Plan:
     studies: int
     workloads: tuple[WorkloadConfig, ...]
     submissions: tuple[PlannedSubmission, ...]
+    racing: Racing = "time"
 
     @property
     def campaign(self) -> str:
@@ -173,6 +174,7 @@ def read_plan(ledger: Path) -> Plan | None:
             studies=content["studies"],
             workloads=tuple(WorkloadConfig(**w) for w in content["workloads"]),
             submissions=tuple(PlannedSubmission(**{**s, "points": tuple(s["points"])}) for s in content["submissions"]),
+            racing=content["racing"],
         )
     except UserError:
         raise

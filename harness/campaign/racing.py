@@ -26,6 +26,10 @@ class TrialKey(NamedTuple):
     trial: int
 
 
+Promise = Literal["scores", "times"]
+"""What racing leaves as it is: scores, ranks and profiles, or every study's time too, and with it intervals and p values (rule 1 alone)."""
+
+
 class Reason(NamedTuple):
     """Why a trial can no longer change the board: by which rule, and in words."""
 
@@ -40,7 +44,8 @@ class Race:
     base. A submission without a trial on a workload never reaches it.
     """
 
-    def __init__(self, variant_of: Mapping[str, str], known: Mapping[TrialKey, Known]) -> None:
+    def __init__(self, variant_of: Mapping[str, str], known: Mapping[TrialKey, Known], promise: Promise = "scores") -> None:
+        self._promise = promise
         self._base = {name: base if base in variant_of else name for name, base in variant_of.items()}
         self._family: dict[str, list[str]] = {name: [name] for name, base in self._base.items() if name == base}
         for name, base in self._base.items():
@@ -85,6 +90,8 @@ class Race:
         latest = inf if fastest is None else rest[fastest]
         if time >= latest:
             return Reason("faster trial", f"its study has a faster trial: trial {fastest} met the target at {latest:g}")
+        if self._promise == "times":
+            return None
         others = [study(list(trials.values())) for number, trials in cell.items() if number != key.study]
         least = smallest_change(time, latest, others)
         if isinf(least):

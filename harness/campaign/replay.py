@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.campaign.medians import NEVER, WAITING, reached, running
-from harness.campaign.racing import Race, Reason, TrialKey
+from harness.campaign.racing import Promise, Race, Reason, TrialKey
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ Courses = Mapping[TrialKey, Course]
 Order = Callable[[Race, Iterable[TrialKey]], Iterator[Sequence[TrialKey]]]
 
 
-def play(variant_of: Mapping[str, str], courses: Courses, order: Order) -> dict[TrialKey, Played]:
+def play(variant_of: Mapping[str, str], courses: Courses, order: Order, promise: Promise = "scores") -> dict[TrialKey, Played]:
     """Runs all trials, those of a wave at the same time; each is judged when it starts and after each of its evaluations."""
-    race = Race(variant_of, dict.fromkeys(courses, WAITING))
+    race = Race(variant_of, dict.fromkeys(courses, WAITING), promise)
     played: dict[TrialKey, Played] = {}
     for wave in order(race, courses):
         _play_wave(race, courses, wave, played)

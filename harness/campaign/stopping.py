@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.campaign.medians import NEVER, WAITING, Known, reached, running
 from harness.campaign.plan import Plan
-from harness.campaign.racing import Race, TrialKey, still_settled
+from harness.campaign.racing import Promise, Race, TrialKey, still_settled
 from harness.score.results import Clock
 from harness.trial.spec import TrialSpec
 
@@ -20,7 +20,9 @@ FIELDS: dict[Clock, str] = {"time": "time_s", "steps": "step", "cpu_time": "cpu_
 MISSES = ("missed", "diverged", "rejected")
 
 
-def reason_to_stop(plan: Plan, ledger: Path, spec: TrialSpec, time: float, clock: Clock = "time") -> str | None:
+def reason_to_stop(
+    plan: Plan, ledger: Path, spec: TrialSpec, time: float, clock: Clock = "time", promise: Promise = "scores"
+) -> str | None:
     """Returns in words why a trial that has not met its target at `time` can no longer change the board, or None while it can.
 
     For the referee at each evaluation, and for a launch with `time=0` before it starts a trial: a reason then means that it need not start.
@@ -30,26 +32,28 @@ def reason_to_stop(plan: Plan, ledger: Path, spec: TrialSpec, time: float, clock
     if key not in set(_keys(plan, [key.workload], [key.submission])):
         return None
     for workloads, submissions in (([key.workload], [key.submission]), (_family(plan, key.workload), _submissions(plan))):
-        race, _ = _read(plan, ledger, workloads, submissions, clock)
+        race, _ = _read(plan, ledger, workloads, submissions, clock, promise)
         race.learn(key, running(time))
         if reason := race.reason_to_stop(key, time):
             return reason.words
     return None
 
 
-def still_stopped(plan: Plan, ledger: Path, spec: TrialSpec, clock: Clock = "time") -> bool:
+def still_stopped(plan: Plan, ledger: Path, spec: TrialSpec, clock: Clock = "time", promise: Promise = "scores") -> bool:
     """Whether a trial with the verdict `stopped` may stay so; else it has to go on from its checkpoint. For all at once: `to_continue`."""
     key = TrialKey(spec.submission, spec.workload.id, spec.study, spec.trial)
-    return key not in _read(plan, ledger, _family(plan, key.workload), _submissions(plan), clock)[1]
+    return key not in _read(plan, ledger, _family(plan, key.workload), _submissions(plan), clock, promise)[1]
 
 
-def to_continue(plan: Plan, ledger: Path, clock: Clock = "time") -> set[TrialKey]:
+def to_continue(plan: Plan, ledger: Path, clock: Clock = "time", promise: Promise = "scores") -> set[TrialKey]:
     """Returns the `stopped` trials whose reason has fallen away: an entry was withdrawn, a record rejected, a study added."""
     bases = [w.id for w in plan.workloads if _family(plan, w.id)[0] == w.id]
-    return {key for base in bases for key in _read(plan, ledger, _family(plan, base), _submissions(plan), clock)[1]}
+    return {key for base in bases for key in _read(plan, ledger, _family(plan, base), _submissions(plan), clock, promise)[1]}
 
 
-def _read(plan: Plan, ledger: Path, workloads: list[str], submissions: Iterable[str], clock: Clock) -> tuple[Race, set[TrialKey]]:
+def _read(
+    plan: Plan, ledger: Path, workloads: list[str], submissions: Iterable[str], clock: Clock, promise: Promise
+) -> tuple[Race, set[TrialKey]]:
     """Returns what the ledger proves about these cells, and the stopped trials that have to go on."""
     known: dict[TrialKey, Known] = {}
     stopped: dict[TrialKey, float] = {}
@@ -59,7 +63,7 @@ def _read(plan: Plan, ledger: Path, workloads: list[str], submissions: Iterable[
         if record.get("verdict") == "stopped":
             stopped[key] = _reading(record.get("last"), FIELDS[clock]) or 0.0
     variant_of = {w.id: w.variant_of or "" for w in plan.workloads if w.id in workloads}
-    race = Race(variant_of, known)
+    race = Race(variant_of, known, promise)
     return race, set(stopped) - still_settled(race, stopped)
 
 

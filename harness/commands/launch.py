@@ -7,6 +7,7 @@ from rich.console import Console
 
 from harness.campaign.extend import ledger_and_plan, publish
 from harness.campaign.plan import Plan
+from harness.campaign.racer import stopped_in_vain, take_back
 from harness.campaign.status import read_status
 from harness.campaign.todo import is_due, withdraw
 from harness.config import LaunchOptions, options
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     ledger, plan = publish(project, given, named)
     for name in given.withdraw:
         withdraw(ledger, name)
+    take_back(plan, ledger)
     due = due_trials(project, plan, ledger, given.retries)
     console.print(cost(plan, due, ledger, given), soft_wrap=True)
     if isinstance(given.launcher, Slurm):
@@ -63,7 +65,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
 def due_trials(project: Project, plan: Plan, ledger: Path, retries: int) -> list[TrialSpec]:
     """Returns the trials that are to be run, in the order of the plan."""
-    return [spec for spec in plan.trials(project) if is_due(spec.folder(ledger), retries)]
+    again = stopped_in_vain(plan, ledger)
+    return [spec for spec in plan.trials(project) if (folder := spec.folder(ledger)) in again or is_due(folder, retries)]
 
 
 def cost(plan: Plan, due: Sequence[TrialSpec], ledger: Path, given: LaunchOptions) -> str:

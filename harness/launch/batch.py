@@ -8,6 +8,7 @@
 """
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,9 +109,14 @@ def _order(path: Path) -> tuple[str, int]:
     return stem, int(number)
 
 
+def node() -> str:
+    """Returns the name of this machine, under Slurm its name there."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
 def tell(folder: Path, index: int, event: str, **more: Any) -> None:
     """Adds a line to what became of one trial's job."""
-    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "host": socket.gethostname(), "event": event, **more}
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "host": node(), "event": event, **more}
     with (folder / f"{index}.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
 

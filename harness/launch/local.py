@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.campaign.racer import Racer
 from harness.campaign.todo import is_due
 from harness.trial.owner import Taken
 from harness.trial.record import Record
@@ -27,13 +28,13 @@ def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Wat
 
     What another process runs meanwhile is left to it.
     """
-    records: list[Record] = []
+    records, race = list[Record](), Racer(ledger)
     queue = deque(trials)
     while queue:
         spec = queue.popleft()
         folder = spec.folder(ledger)
         if is_due(folder, retries):
             with suppress(Taken):
-                records.append(run_trial(spec, folder, cache, watcher))
+                records.append(run_trial(spec, folder, cache, watcher, race=race))
                 queue.append(spec)
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))

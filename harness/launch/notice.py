@@ -25,8 +25,9 @@ class Notice:
 
     def __enter__(self) -> "Notice":
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
         signal.signal(signal.SIGTERM, self._terminate)
+        signal.signal(signal.SIGUSR2, lambda *_: self._wake())  # it may reach a thread that was there before
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -34,9 +35,10 @@ class Notice:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ends.set()
-        if self._thread.is_alive() and self._thread.ident is not None:
-            signal.pthread_kill(self._thread.ident, signal.SIGUSR2)
+        self._wake()
         self._thread.join()
+        while signal.sigtimedwait({signal.SIGUSR2}, 0) is not None:
+            pass  # one that came late must not be delivered below, where nobody expects it
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
@@ -55,6 +57,10 @@ class Notice:
 
     def ended(self, record: Record, folder: Path) -> None:
         """Nothing to do."""
+
+    def _wake(self) -> None:
+        if self._thread.is_alive() and self._thread.ident is not None:
+            signal.pthread_kill(self._thread.ident, signal.SIGUSR2)
 
     def _listen(self) -> None:
         signal.sigwait({signal.SIGUSR2})

@@ -33,7 +33,7 @@ class Array:
     trials: tuple[TrialSpec, ...]
 
 
-class ArrayExecutor(SlurmExecutor):  # type: ignore[misc]
+class ArrayExecutor(SlurmExecutor):
     """submitit's executor for arrays whose jobs find their input in the ledger."""
 
     def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int) -> None:

@@ -4,7 +4,6 @@ A trial that is told to stop keeps its last checkpoint; under Slurm its job is q
 """
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from harness.display import Display
 from harness.errors import UserError
 from harness.hardware import versions
 from harness.launch import cluster
-from harness.launch.batch import Batch, tell, told
+from harness.launch.batch import Batch, node, tell, told
 from harness.launch.local import run_due
 from harness.launch.notice import Notice
 from harness.log.watchers import Several, watched
@@ -30,6 +29,7 @@ PATIENCE_S = 10.0
 """How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
 LIMIT_PATIENCE = 0.5
 """The same at the time limit, as a share of `notice_s`."""
+AT_THE_LIMIT = "near the time limit"
 SLURM_EARLY_S = 60.0
 """Slurm may give notice of a time limit so much earlier than it was asked to (sbatch(1), --signal)."""
 
@@ -46,23 +46,28 @@ def work(batch: Batch) -> int:
 
 
 def run_task(batch: Batch, index: int, started: float) -> int:
-    """Runs one trial as a Slurm job that began at `started` (monotonic seconds); leaves when somebody else runs it."""
+    """Runs one trial as a Slurm job that began at `started` (monotonic seconds).
+
+    It leaves when another job runs the trial. A job that was started again waits instead: who runs the trial may be itself, on a node that
+    Slurm believes to be down and whose jobs it will end.
+    """
     spec = batch.trials[index]
     folder, limit_s = spec.folder(batch.ledger), 60.0 * batch.time_min
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
 
     def at_the_limit() -> bool:
         return time.monotonic() - started > limit_s - batch.notice_s - SLURM_EARLY_S
 
     try:
         with Notice(lambda: LIMIT_PATIENCE * batch.notice_s if at_the_limit() else PATIENCE_S) as notice:
-            _must_be_here(batch, index)
+            _must_be_here(batch, index, restarts)
             while is_due(folder, batch.retries):
                 _run([spec], batch, notice)
-                if is_due(folder, batch.retries) and somebody_runs(folder):
+                if is_due(folder, batch.retries) and somebody_runs(folder) and not restarts:
                     print(f"finishline: {folder} is run by another job, which is left to it", flush=True)
                     break
     except KeyboardInterrupt:
-        return _stopped(batch, index, "time limit" if at_the_limit() else "preempted")
+        return _stopped(batch, index, AT_THE_LIMIT if at_the_limit() else "told to stop")
     tell(batch.folder, index, "ended")
     return 0
 
@@ -98,16 +103,16 @@ def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice) -> None:
         run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries)
 
 
-def _must_be_here(batch: Batch, index: int) -> None:
+def _must_be_here(batch: Batch, index: int, restarts: int) -> None:
     """Raises UserError when this node cannot write the ledger or has other versions than the machine that launched."""
-    node, here = os.environ.get("SLURMD_NODENAME") or socket.gethostname(), versions()
+    here = versions()
     wrong = [f"{name} {here.get(name)} and not {wanted}" for name, wanted in batch.versions.items() if here.get(name) != wanted]
     if wrong:
-        raise UserError(f"{node} has {', '.join(wrong)}: give launcher.setup or launcher.python so that all nodes have the same")
+        raise UserError(f"{node()} has {', '.join(wrong)}: give launcher.setup or launcher.python so that all nodes have the same")
     try:
-        tell(batch.folder, index, "started", restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")))
+        tell(batch.folder, index, "started", restarts=restarts)
     except OSError as error:
-        raise UserError(f"{node} cannot write {batch.folder} ({error.strerror}): choose an out= that all nodes can write") from None
+        raise UserError(f"{node()} cannot write {batch.folder} ({error.strerror}): choose an out= that all nodes can write") from None
 
 
 def _stopped(batch: Batch, index: int, why: str) -> int:
@@ -116,13 +121,13 @@ def _stopped(batch: Batch, index: int, why: str) -> int:
     job_id = os.environ["SLURM_JOB_ID"]
     if cluster.state(job_id) != "RUNNING":
         return 1
-    timeouts = sum(line.get("why") == "time limit" for line in told(batch.folder, index))
+    timeouts = sum(line.get("why") == AT_THE_LIMIT for line in told(batch.folder, index))
     if timeouts > batch.timeouts:
         words = f"met its time limit of {batch.time_min} min {timeouts} times and is not queued again (launcher.timeouts={batch.timeouts})"
         print(f"finishline: the trial {words}: launch again, with a longer launcher.time_min", file=sys.stderr)
         tell(batch.folder, index, "given up", words=words)
         return 1
-    print(f"finishline: {why}: the job is queued again and will go on from the last checkpoint", flush=True)
+    print(f"finishline: {why}; the job is queued again and will go on from the last checkpoint", flush=True)
     tell(batch.folder, index, "queued again", why=why)
     cluster.requeue(job_id)
     return 1

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from math import inf
+from math import inf, isnan
 
 from harness.report.tables import csv_files
 from harness.score.board import Board
@@ -28,6 +28,7 @@ def _gap(one: str, other: str) -> float:
     if one == other:
         return 0.0
     try:
-        return abs(float(one) - float(other))
+        gap = abs(float(one) - float(other))
     except ValueError:
         return inf
+    return inf if isnan(gap) else gap

@@ -5,6 +5,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeVar
@@ -63,6 +64,10 @@ class Patience:
     answer_s: float = 10.0
 
 
+Race = Callable[[TrialSpec, Row | None], str | None]
+"""Says after an evaluation (or before the first, with None) why a trial need not go on, or None while it must."""
+
+
 class Ended(Exception):
     """The trial is over."""
 
@@ -72,7 +77,9 @@ class Ended(Exception):
         self.reason = reason
 
 
-def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patience: Patience | None = None) -> Record:
+def run_trial(
+    spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patience: Patience | None = None, race: Race | None = None
+) -> Record:
     """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
 
     A trial whose record is a result is not run again; one that crashed, ran out of memory, timed out or was stopped goes on from its last
@@ -91,7 +98,7 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
                 folder.must_be(spec)
             if record is None or record.verdict in RESUMABLE:
                 folder.reopen()
-                record = Referee(spec, folder, cache, watcher, patience or Patience(), owner).run()
+                record = Referee(spec, folder, cache, watcher, patience or Patience(), owner, race or _alone).run()
     except OSError as error:
         again = "make room or choose another out=; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
@@ -102,8 +109,11 @@ def run_trial(spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patien
 class Referee:
     """One trial being run."""
 
-    def __init__(self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience, owner: Owner) -> None:
+    def __init__(
+        self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience, owner: Owner, race: Race
+    ) -> None:
         self.spec, self.folder, self.cache, self.watcher, self.patience, self.owner = spec, folder, cache, watcher, patience, owner
+        self.race = race
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
         self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
@@ -121,6 +131,9 @@ class Referee:
         self.probe = probe(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()
         self.watcher.started(self.spec)
+        if checkpoint is None and (why := self.race(self.spec, None)):
+            self.clock = Clock(lambda: 0.0)
+            return self._close(Ended("stopped", f"not started: {why}"), mode)
         view = View(
             source=self.folder.source,
             data=data,
@@ -140,11 +153,7 @@ class Referee:
             except (Ended, HandedIn) as end:
                 self.clock.stop("evaluation")
                 ended = end if isinstance(end, Ended) else Ended("rejected", f"what was handed in cannot be taken: {end}")
-                verdict, reason = ended.verdict, ended.reason
-        self.owner.beat()
-        record = self._record(verdict, reason, mode, machine.fingerprint)
-        self.folder.close(record)
-        return record
+        return self._close(ended, mode)
 
     def _course(self, checkpoint: Checkpoint | None) -> NoReturn:
         """Runs the trial until something raises Ended."""
@@ -219,6 +228,8 @@ class Referee:
             raise Ended("diverged", f"loss or metric was not finite in the evaluations at steps {self.rows[-2].step} and {self.step}")
         if last:
             raise Ended("missed", f"the submission was done after {self.step} steps; {self._best_in_words()}")
+        if why := self.race(self.spec, row):
+            raise Ended("stopped", why)
         self._resume(evaluation)
 
     def _evaluate(self, weights: Path) -> tuple[Evaluation, float | None]:
@@ -362,13 +373,19 @@ class Referee:
         best, workload = self._best(), self.spec.workload
         return "no evaluation was made" if best is None else f"best {workload.metric} {best:.4g}, target {workload.target:g}"
 
-    def _record(self, verdict: Verdict, reason: str, sandbox: str, hardware: str) -> Record:
+    def _close(self, ended: Ended, sandbox: str) -> Record:
+        self.owner.beat()
+        record = self._record(ended, sandbox)
+        self.folder.close(record)
+        return record
+
+    def _record(self, ended: Ended, sandbox: str) -> Record:
         reading = self.clock.read()
         return Record.of(
             self.spec,
-            verdict=verdict,
-            reason=" ".join(reason.split()),
-            reached=self.rows[-1] if verdict == "reached" else None,
+            verdict=ended.verdict,
+            reason=" ".join(ended.reason.split()),
+            reached=self.rows[-1] if ended.verdict == "reached" else None,
             last=self.rows[-1] if self.rows else None,
             best_metric=self._best(),
             steps=self.step,
@@ -376,12 +393,16 @@ class Referee:
             device_memory_bytes=self.device_memory_bytes,
             segments=self.folder.segments(reading.time_s),
             sandbox=sandbox,
-            hardware=hardware,
+            hardware=self.machine.fingerprint,
             versions=versions(),
             weights_sha256=self.weights_sha256,
             evals_sha256=self.folder.hash_rows(),
             **asdict(reading),
         )
+
+
+def _alone(spec: TrialSpec, row: Row | None) -> None:
+    return None
 
 
 def _task(spec: TrialSpec, view: View, memory_bytes: int) -> Task:

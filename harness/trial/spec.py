@@ -34,8 +34,7 @@ class TrialSpec:
 
     def folder(self, ledger: Path) -> Path:
         """Returns where this trial lies in a ledger."""
-        workload = self.workload.id.replace("/", "-")
-        return ledger / self.submission / workload / f"study_{self.study}" / f"trial_{self.trial}"
+        return trial_folder(ledger, self.submission, self.workload.id, self.study, self.trial)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the content of spec.json."""
@@ -55,6 +54,11 @@ class TrialSpec:
             return TrialSpec(**{**values, "workload": WorkloadConfig(**values["workload"])})
         except (TypeError, KeyError) as error:
             raise UserError(f"{where}: not a trial's spec ({error})") from None
+
+
+def trial_folder(ledger: Path, submission: str, workload: str, study: int, trial: int) -> Path:
+    """Returns where a trial lies in a ledger; `workload` is name/tier."""
+    return ledger / submission / workload.replace("/", "-") / f"study_{study}" / f"trial_{trial}"
 
 
 def read_spec(path: Path) -> TrialSpec:

@@ -306,6 +306,25 @@ def test_racing_never_changes_the_board_on_many_more() -> None:
     assert all(board_holds(random.Random(seed)) for seed in range(1500))
 
 
+def study_times_hold(rng: random.Random) -> tuple[bool, int]:
+    """One random campaign under the promise that every study keeps its time: whether it does, and how many trials were stopped."""
+    what = campaign(rng)
+    race = Race(what.variant_of, dict.fromkeys(what.courses, WAITING), "times")
+    stopped = run(rng, race, what.courses, dict.fromkeys(what.courses, 0), tell=True)
+    fastest: dict[tuple[str, str, int], list[float]] = {}
+    for key, time in what.times().items():
+        both = fastest.setdefault(key[:3], [inf, inf])
+        both[0] = min(both[0], time)
+        both[1] = min(both[1], inf if key in stopped else time)
+    return all(whole == raced for whole, raced in fastest.values()), len(stopped)
+
+
+def test_rule_1_alone_leaves_every_study_its_time() -> None:
+    found = [study_times_hold(random.Random(seed)) for seed in range(500)]
+    assert all(held for held, _ in found)
+    assert sum(stopped for _, stopped in found) > 100
+
+
 class BestTrial(Race):
     """Takes the fastest trial for the best known time, instead of a median that is sure."""
 

@@ -71,10 +71,14 @@ def test_a_trial_that_need_not_start(small: Plan, world: World, tmp_path: Path) 
 
 @pytest.mark.parametrize("verdict", ["crashed", "out_of_memory", "timed_out", "stopped"])
 def test_what_may_yet_go_on_is_not_a_miss(small: Plan, world: World, tmp_path: Path, verdict: str) -> None:
-    for trial in (1, 2):
-        fill(tmp_path / "sure", "one", "toy/cpu", (None, None)) if trial == 1 else None
-        write_trial(tmp_path / "sure", "one", "toy/cpu", 2, trial, None, verdict=verdict)
-    assert reason_to_stop(small, tmp_path / "sure", spec(small, world, "one", "toy/cpu", 3, 1), 0.0) is None
+    fill(tmp_path, "one", "toy/cpu", (None, None))
+    mine = spec(small, world, "one", "toy/cpu", 3, 1)
+    write_trial(tmp_path, "one", "toy/cpu", 2, 1, None, verdict=verdict)
+    second = write_trial(tmp_path, "one", "toy/cpu", 2, 2, None)
+    assert reason_to_stop(small, tmp_path, mine, 0.0) is None
+    first = second.with_name("trial_1") / "record.json"
+    first.write_text(first.read_text().replace(f'"{verdict}"', '"missed"'))
+    assert reason_to_stop(small, tmp_path, mine, 0.0)
 
 
 def test_a_half_written_record_and_a_time_that_was_not_kept_prove_nothing(small: Plan, world: World, tmp_path: Path) -> None:
@@ -147,7 +151,7 @@ def test_the_scored_board_is_that_of_the_whole_campaign(small: Plan, world: Worl
         for at in range(0, int(target) + 1, 4):
             if reason_to_stop(small, raced, s, float(at)):
                 row = {"evaluation": 3, "step": at, "time_s": float(at), "cpu_time_s": float(at)}
-                write_trial(raced, *place, None, verdict="stopped", variant_of=variant, last=row, time_s=float(at))
+                write_trial(raced, *place, None, verdict="stopped", variant_of=variant, last=row)
                 stopped += 1
                 break
         else:

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 from benchmarks.kill import toy_spec
 from harness.cli import PROJECT, main
+from harness.display import Display
 from harness.log.wandb import WandbWatcher, has_key, run_id
-from harness.log.watchers import Several
+from harness.log.watchers import Several, watched
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
 from harness.trial.spec import TrialSpec
@@ -203,6 +206,19 @@ def test_where_wandb_cannot_write_the_trial_is_unharmed(world: World, wandb: Wan
     assert read_record(folder) == record
     assert len(warnings) == 1
     assert "FileExistsError" in warnings[0]
+
+
+def test_the_warning_is_one_line_as_it_was_said(world: World, tmp_path: Path) -> None:
+    spec = world.spec(target=0.05)
+    folder = spec.folder(tmp_path / "[/led]ger")
+    folder.mkdir(parents=True)
+    (folder / "wandb").write_text("in the way")
+    told = StringIO()
+    console = Console(file=told, width=20)
+    with watched(Display(console), "wandb", tmp_path / "[/led]ger", console) as watcher:
+        watcher.started(spec)
+    (line,) = [line for line in told.getvalue().splitlines() if line.startswith("wandb")]
+    assert str(folder / "wandb") in line
 
 
 def test_without_a_server_the_run_is_kept_offline(

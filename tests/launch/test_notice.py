@@ -1,0 +1,90 @@
+"""Signals to a job end its trial as Ctrl-C does: at the next checkpoint, or at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.launch.notice import Notice
+from harness.trial.record import read_record, read_rows
+from harness.trial.referee import run_trial
+from tests.conftest import Silent, World
+
+LONG = 60.0
+
+
+class Signals(Silent):
+    """A watcher that sends this process a signal after an evaluation, and counts those after it."""
+
+    def __init__(self, notice: Notice, number: int) -> None:
+        super().__init__()
+        self.notice, self.number = notice, number
+
+    def evaluated(self, row: object) -> None:
+        super().evaluated(row)
+        if len(self.rows) == 2:
+            os.kill(os.getpid(), self.number)
+            time.sleep(0.2)  # the thread that listens takes its turn
+        self.notice.evaluated(row)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_a_trial_that_is_told_to_stop_goes_on_later(world: World, number: int) -> None:
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    with pytest.raises(KeyboardInterrupt), Notice(lambda: LONG) as notice:
+        run_trial(spec, folder, world.cache, Signals(notice, number))
+    assert read_record(folder) is None
+    assert len(read_rows(folder / "evals.csv")) == 2
+    assert not (folder / "owner.json").exists()
+    record = run_trial(spec, folder, world.cache, Silent())
+    assert record.verdict == "reached"
+    assert len(record.segments) == 2
+    assert record.segments[1].first_evaluation == 1
+
+
+def test_without_a_checkpoint_in_sight_patience_ends() -> None:
+    with Notice(lambda: 0.1) as notice:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(LONG)
+    assert notice.came
+
+
+def test_a_second_signal_does_not_disturb_the_end() -> None:
+    with Notice(lambda: LONG):
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+
+def test_children_do_not_die_of_the_notice() -> None:
+    with Notice(lambda: LONG) as notice:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.send_signal(signal.SIGUSR2)
+        child.communicate(b"\n")
+        assert child.returncode == 0
+        assert not notice.came
+
+
+def test_everything_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    threads = threading.active_count()
+    with Notice(lambda: LONG):
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads
+    assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def test_a_trial_that_is_met_is_not_stopped(world: World, tmp_path: Path) -> None:
+    spec = world.spec(target=1e9)
+    with Notice(lambda: LONG) as notice:
+        notice.came = True
+        record = run_trial(spec, spec.folder(tmp_path / "ledger"), world.cache, notice)
+    assert record.verdict == "reached"

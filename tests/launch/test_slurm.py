@@ -1,0 +1,191 @@
+"""What the Slurm launcher asks for and how it reads the answers, without a Slurm: arrays, the sbatch file, sinfo, squeue, sacct."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from submitit import SlurmExecutor
+
+from harness.campaign.status import TrialState
+from harness.cli import PROJECT, main
+from harness.errors import UserError
+from harness.launch import cluster, task
+from harness.launch.batch import Batch, read_batch, tell, told, write_batch, write_submitted
+from harness.launch.cluster import Largest, Limits
+from harness.launch.options import Resources, Slurm
+from harness.launch.slurm import ArrayExecutor, arrays, missing, must_fit, preview
+from harness.launch.state import in_words, jobs
+from harness.launch.task import somebody_runs
+from harness.trial.spec import TrialSpec
+from tests.conftest import World
+from tests.test_cli import project
+
+__all__ = ["project"]
+GOLDEN = Path(__file__).parent / "golden.sbatch"
+
+
+@pytest.fixture
+def trials(world: World) -> list[TrialSpec]:
+    spec = world.spec()
+    return [replace(spec, study=study) for study in range(1, 6)]
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, **by_command: str) -> list[tuple[str, ...]]:
+    asked = []
+
+    def ask(*words: str) -> str:
+        asked.append(words)
+        if words[0] not in by_command:
+            raise UserError(f"no {words[0]} on PATH")
+        return by_command[words[0]]
+
+    monkeypatch.setattr(cluster, "_ask", ask)
+    return asked
+
+
+def test_one_array_for_each_shape_and_none_too_long(trials: list[TrialSpec]) -> None:
+    large = [replace(t, workload=replace(t.workload, tier="gpu")) for t in trials]
+    launcher = Slurm(workloads={"gpu": Resources(gpus=1)})
+    mixed = [trial for pair in zip(trials, large, strict=True) for trial in pair]
+    found = arrays(mixed, launcher, largest=2)
+    assert [(a.resources.gpus, [t.study for t in a.trials]) for a in found] == [
+        *((0, studies) for studies in ([1, 2], [3, 4], [5])),
+        *((1, studies) for studies in ([1, 2], [3, 4], [5])),
+    ]
+
+
+def test_the_sbatch_file_is_the_golden_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    resources = Resources(
+        partition="gpu",
+        account="ours",
+        qos="normal",
+        constraint="a100",
+        gpus=1,
+        cpus=8,
+        memory_gb=31.5,
+        time_min=240,
+        exclusive=True,
+        setup=("module load cuda", "export FINISHLINE_CACHE=/scratch/cache"),
+        python="apptainer exec image.sif python",
+        extra=(("mail-type", "FAIL"), ("nice", 100)),
+    )
+    launcher = Slurm(resources, array_parallelism=16, notice_s=120)
+    text = ArrayExecutor(Path("/ledger/jobs/one"), resources, launcher, 40).text()
+    assert text.replace(str(PROJECT), "<project>") == GOLDEN.read_text()
+
+
+def test_what_sinfo_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["main*|gpu:4|8|16000", "big|gpu:a100:8(S:0-1),nvme:2|64+|1000000+", "big|(null)|128|500000", "mixed|gpu:a:1,gpu:b:2|8|1"]
+    answers(monkeypatch, sinfo="\n".join(lines) + "\n")
+    main_, big = Largest(4, 8, 16000), Largest(8, 128, 1000000)
+    assert cluster.partitions() == {"main": main_, "": main_, "big": big, "mixed": Largest(3, 8, 1)}
+
+
+def test_what_scontrol_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, scontrol="MaxArraySize            = 1001\nMaxJobCount             = 10000\nMaxJobId = 67043328\n")
+    assert cluster.limits() == Limits(1001, 10000)
+
+
+@pytest.mark.parametrize(
+    ("resources", "says"),
+    [
+        (Resources(partition="mian"), "no partition 'mian'; did you mean 'main'?"),
+        (Resources(partition="main", gpus=5), "toy/cpu asks for 5 GPUs, and no node of partition 'main' has more than 4"),
+        (Resources(gpus=5), "no node of the default partition has more than 4"),
+        (Resources(cpus=9), "asks for 9 CPUs"),
+        (Resources(memory_gb=16), "asks for 16 GiB of memory, and no node of the default partition has more than 15.6"),
+    ],
+)
+def test_what_no_node_has(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], resources: Resources, says: str) -> None:
+    monkeypatch.setattr(cluster, "must_be_there", lambda: None)
+    answers(monkeypatch, sinfo="main*|gpu:4|8|16000\n")
+    must_fit(trials, Slurm())
+    with pytest.raises(UserError) as error:
+        must_fit(trials, Slurm(resources))
+    assert says in str(error.value)
+
+
+def test_no_slurm_here(project: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project.root))
+    assert main(["launch", "submissions=[quick]", "workloads=[toy/cpu]", "out=new", "launcher=slurm", "sandbox=none"], project.root) == 2
+    assert "no sbatch on PATH" in capsys.readouterr().err
+    assert not (project.root / "new").exists()
+
+
+def test_a_batch_is_read_as_it_was_written(trials: list[TrialSpec], tmp_path: Path) -> None:
+    batch = Batch(tmp_path, tuple(trials), 1, "csv", {"python": "3.11"}, 60, 90, 3)
+    write_batch(batch)
+    assert read_batch(tmp_path) == batch
+    (tmp_path / "trials.json").write_text("{}")
+    with pytest.raises(UserError, match=r"trials\.json"):
+        read_batch(tmp_path)
+
+
+def submitted(ledger: Path, trials: list[TrialSpec]) -> Path:
+    folder = ledger / "jobs" / "20260101-000000-1"
+    folder.mkdir(parents=True)
+    write_submitted(Batch(folder, tuple(trials), 1, "csv", {}), "70")
+    return folder
+
+
+def test_only_what_no_job_has_is_missing(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:
+    submitted(tmp_path, trials[:4])
+    answers(monkeypatch, squeue="70|1|PENDING|0:00||Resources\n70|3|RUNNING|1:00|n1|None\n71|0|PENDING|0:00||Priority\n")
+    assert [t.study for t in missing(trials, tmp_path)] == [1, 3, 5]
+
+
+def test_a_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:
+    monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    ledger = tmp_path / "ledger"
+    answers(monkeypatch, squeue="", scontrol="MaxArraySize = 3\n")
+    text = preview(trials, ledger, Slurm(Resources(partition="main")))
+    assert "array 1 of 2: 3 trials on toy/cpu" in text
+    assert "#SBATCH --array=0-1%2" in text
+    assert not ledger.exists()
+
+
+def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:
+    folder = submitted(tmp_path, [*trials, replace(trials[0], study=6), replace(trials[0], study=7)])
+    states = [TrialState("toy_sgd", "toy/cpu", study, 1, "waiting", "", 0.0, 0.0) for study in range(1, 8)]
+    answers(
+        monkeypatch,
+        squeue="70|0|PENDING|0:00||Resources\n70|1|RUNNING|1:05|n1|None\n",
+        sacct="70_2|OUT_OF_MEMORY|0:125|n2|00:10:00\n70_3|FAILED|2:0|n3|00:00:01\n70_4|CANCELLED by 7|0:0|None assigned|00:00:00\n"
+        "70_5|NODE_FAIL|0:0|n4|00:00:09\n",
+    )
+    tell(folder, 1, "started", restarts=2)
+    (folder / "70_2_0_log.out").write_text("a\nb\n\nstep 7\nstep 8\nsrun: error: n2: task 0: Out Of Memory\nslurmstepd: killed\n")
+    (folder / "70_3_0_log.out").write_text("finishline: n3 cannot write\n")
+    tell(folder, 3, "given up", words="met its time limit of 1 min 4 times")
+    assert in_words(jobs(tmp_path, states)) == [
+        "1 in the queue (Resources)",
+        "study 2, trial 1: on n1 for 1:05, started again 2 times",
+        "study 3, trial 1: OUT_OF_MEMORY (job 70_2 on n2)",
+        "    | b",
+        "    | step 7",
+        "    | step 8",
+        "study 4, trial 1: met its time limit of 1 min 4 times (job 70_3 on n3)",
+        "    | finishline: n3 cannot write",
+        "study 5, trial 1: CANCELLED (job 70_4)",
+        f"study 6, trial 1: NODE_FAIL and no log: can this node write {folder}? (job 70_5 on n4)",
+        "study 7, trial 1: not known to Slurm any more (job 70_6)",
+    ]
+
+
+def test_a_line_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
+    tell(tmp_path, 0, "started", restarts=0)
+    with (tmp_path / "0.jsonl").open("a") as file:
+        file.write('{"at": "2026')
+    assert [line["event"] for line in told(tmp_path, 0)] == ["started"]
+    assert told(tmp_path, 1) == []
+
+
+def test_an_owner_counts_that_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
+    (tmp_path / "owner.json").write_text("{}")
+    assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
+    beats = iter(range(10))
+    monkeypatch.setattr(task.time, "sleep", lambda seconds: os.utime(tmp_path / "owner.json", (0, next(beats))))
+    assert somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=60.0)
