@@ -15,27 +15,14 @@ from pathlib import Path
 import psutil
 
 from harness.campaign.plan import read_plan
-from harness.cli import PROJECT, main
+from harness.cli import main
 from harness.launch import cluster
 from harness.launch.batch import read_submitted, told
 from harness.project import Project
 from harness.trial.record import read_record, read_rows
 from tests.conftest import World, write_toy
+from tests.slurm.toy import write_project
 
-WORKLOAD = """
-name: toy
-tier: cpu
-version: 1
-task: a line
-metric: squared_error
-direction: minimize
-target: 0.05
-budget_s: 600
-reference_batch: 16
-step_hint: 100
-loss_kind: squared_error
-threads: 1
-"""
 CODE = """
 def setup(self):
     super().setup()
@@ -85,6 +72,7 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
 
     Returns what is wrong with it, and by trial what was done to it.
     """
+    write_toy(root)
     write_project(root)
     launch = ["launch", "submissions=[steady,brisk]", "workloads=[toy/cpu]", f"studies={trials // 2}", "racing=off", "sandbox=none"]
     write_submissions(World(root, cache), sleeps=False)
@@ -108,15 +96,6 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
     if board(root / "quiet") != board(root / "stormy"):
         wrong.append(f"the boards differ: {board(root / 'quiet')} and {board(root / 'stormy')}")
     return wrong, weather.hit
-
-
-def write_project(root: Path) -> None:
-    """Writes a project with a toy workload."""
-    write_toy(root)
-    (root / "configs" / "workload" / "toy").mkdir(parents=True)
-    (root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    for name in ("launch.yaml", "ruleset", "launcher"):
-        (root / "configs" / name).symlink_to(PROJECT / "configs" / name)
 
 
 def write_submissions(world: World, sleeps: bool) -> None:

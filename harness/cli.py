@@ -2,8 +2,10 @@
 
   finishline run workload=lm/cpu submission=nadamw [hp.NAME=VALUE] [seed=1] [out=DIR]
       one trial; exit code 0 when the target is met, 3 when not
-  finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self] [studies=1] [launcher=local]
-      a campaign; started again it does only what is missing
+  finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self|external|quick] [studies=1] [seed=1]
+                    [launcher=local|debug|slurm] [racing=time|steps|cpu_time|off] [retries=1] [hardware=NAME] [log=csv|wandb]
+                    [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true]
+      a campaign; started again it does only what is missing; all options are explained in configs/launch.yaml
   finishline status DIR [--json]
       where a campaign stands: each cell, hours spent and to come
   finishline cancel DIR [submission=A] [workload=lm/cpu]

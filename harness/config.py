@@ -48,6 +48,7 @@ class LaunchOptions:
     fork: bool = False
     confirm: bool = False
     unconfirmed_hours: float = 24.0
+    hardware: str | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.calibration import calibrated_speed, read_calibration, with_budgets
+from harness.campaign.plan import read_plan
 from harness.cli import PROJECT, main
 from harness.errors import UserError
 from harness.hardware import this_machine
@@ -125,3 +126,24 @@ def test_budgets_of_what_was_not_calibrated_are_refused(project: World) -> None:
     (hardware(project) / "broken.yaml").write_text("fingerprint: x\n")
     with pytest.raises(UserError, match=r"broken\.yaml is no calibration of a machine"):
         calibrated_speed(hardware(project), "x", 1)
+
+
+def test_a_launch_takes_the_budgets_of_a_machine(project: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("launch.yaml", "launcher", "ruleset"):
+        (project.root / "configs" / name).symlink_to(PROJECT / "configs" / name)
+    assert main(shlex.split(f"{CALIBRATE} budget_factor=100"), project.root) == 0
+    launch = shlex.split("launch submissions=[quick] workloads=[toy/cpu] studies=1 launcher=debug out=ledger")
+    assert main([*launch, "hardware=mina"], project.root) == 2
+    assert "no hardware 'mina'; did you mean 'mine'?" in capsys.readouterr().err
+    assert main([*launch, "hardware=mine"], project.root) == 0
+    budget_s = round(100 * read_calibration(hardware(project), "mine").workloads["toy/cpu"].time_s, 1)
+    plan = read_plan(project.root / "ledger")
+    assert (plan.hardware, plan.workloads[0].budget_s) == ("mine", budget_s)
+    (path,) = (project.root / "ledger").rglob("record.json")
+    assert json.loads(path.read_text())["budget_s"] == pytest.approx(1.5 * budget_s)
+    assert main(launch, project.root) == 0
+    assert read_plan(project.root / "ledger") == plan
+    assert main([*launch[:-1], "out=other"], project.root) == 0
+    assert read_plan(project.root / "other").workloads[0].budget_s == 20
+    assert main([*launch[:-1], "out=other", "hardware=mine"], project.root) == 2
+    assert "another hardware" in capsys.readouterr().err

@@ -34,8 +34,10 @@ SLOW = "def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0
 def project(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     (world.root / "configs" / "workload" / "toy").mkdir(parents=True)
     (world.root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    for name in ("run.yaml", "launch.yaml", "ruleset", "launcher"):
+    for name in ("run.yaml", "ruleset", "launcher"):
         (world.root / "configs" / name).symlink_to(PROJECT / "configs" / name)
+    launch = (PROJECT / "configs" / "launch.yaml").read_text()
+    (world.root / "configs" / "launch.yaml").write_text(launch.replace("launcher: local", "launcher: debug"))  # no process start for each
     world.submission(SGD, "quick")
     world.submission(SLOW, "slow")
     monkeypatch.setenv("FINISHLINE_CACHE", str(world.cache))

@@ -53,6 +53,8 @@ def test_the_board_is_the_same_with_racing_and_without(racers: World) -> None:
     assert verdicts(racers.root / "off") == {"a_fast": "reached", "b_slower": "reached", "c_slow": "reached"}
     assert verdicts(racers.root / "steps") == {"a_fast": "reached", "b_slower": "reached", "c_slow": "stopped"}
     assert board(racers.root, "steps") == board(racers.root, "off")
+    notes = [(racers.root / racing / "board" / "leaderboard.md").read_text() for racing in ("steps", "off")]
+    assert ["1 studies were stopped by racing" in note for note in notes] == [True, False]
 
 
 def test_what_was_stopped_goes_on_when_the_reason_falls_away(racers: World, capsys: pytest.CaptureFixture[str]) -> None:

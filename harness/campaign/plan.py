@@ -48,6 +48,7 @@ class Plan:
     workloads: tuple[WorkloadConfig, ...]
     submissions: tuple[PlannedSubmission, ...]
     racing: Racing = "time"
+    hardware: str | None = None
 
     @property
     def campaign(self) -> str:
@@ -175,6 +176,7 @@ def read_plan(ledger: Path) -> Plan | None:
             workloads=tuple(WorkloadConfig(**w) for w in content["workloads"]),
             submissions=tuple(PlannedSubmission(**{**s, "points": tuple(s["points"])}) for s in content["submissions"]),
             racing=content["racing"],
+            hardware=content["hardware"],
         )
     except UserError:
         raise
@@ -189,6 +191,7 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "ruleset": plan.ruleset,
         "evaluation period": plan.evaluation_period,
         "sandbox": plan.sandbox,
+        "hardware": plan.hardware,
     }
     fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
     fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}

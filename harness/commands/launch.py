@@ -50,7 +50,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if isinstance(given.launcher, Slurm):
         console.print(submit(due, ledger, given.launcher, given.retries, given.log), soft_wrap=True)
         return 0
-    if isinstance(given.launcher, Local):
+    if isinstance(given.launcher, Local) and given.launcher.workers > 1:
         totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log)
     else:
         total = len(list(plan.trials(project)))

@@ -74,18 +74,20 @@ def jobs_in_the_queue() -> int:
     return len(_ask("squeue", "-h", "-r", "-o", "%i").splitlines())
 
 
-def queue() -> dict[str, Seen]:
-    """Returns this user's jobs that wait or run, by `<job>_<index>`."""
+def queue(*more: str) -> dict[str, Seen]:
+    """Returns this user's jobs that wait or run, by `<job>_<index>`; `more` goes to squeue."""
     found = {}
-    for line in _ask("squeue", "-h", "-r", "--me", "-o", "%F|%K|%T|%M|%N|%r").splitlines():
+    for line in _ask("squeue", "-h", "-r", "--me", *more, "-o", "%F|%K|%T|%M|%N|%r").splitlines():
         job, index, state, elapsed, node, reason = line.split("|", 5)
         found[f"{job}_{index}"] = Seen(state, reason, node, elapsed)
     return found
 
 
 def ended(job_ids: Sequence[str]) -> dict[str, Seen]:
-    """Returns the jobs of these arrays that have started at least once, by `<job>_<index>`; none where the cluster keeps no accounts."""
-    found: dict[str, Seen] = {}
+    """Returns how the jobs of these arrays ended, by `<job>_<index>`: from the controller, which knows those of the last minutes, and from
+    the accounts, which may lag behind or not be kept.
+    """
+    found = queue("-t", "all")
     for first in range(0, len(job_ids), CHUNK):
         words = ("sacct", "-X", "-n", "-P", "-j", ",".join(job_ids[first : first + CHUNK]), "-o", "JobID,State,ExitCode,NodeList,Elapsed")
         try:

@@ -16,7 +16,7 @@ class Debug:
 
 @dataclass(frozen=True)
 class Local:
-    """On this machine, in `workers` job processes; each takes one trial after the other."""
+    """On this machine; more than one worker are so many job processes, each of which takes one trial after the other."""
 
     runs_here: ClassVar[bool] = True
     workers: int = 1
@@ -48,7 +48,7 @@ class Resources:
 class Slurm:
     """As Slurm job arrays.
 
-    `resources` holds for the workloads that `workloads` has nothing for: a tier, or `name/tier`, which goes first. At most
+    `resources` holds for the workloads that `workloads` has nothing for: a tier, or `name-tier` as in the ledger, which goes first. At most
     `array_parallelism` trials of one launch and one shape run at once. `notice_s` seconds before its time limit a trial is told to stop and
     is queued again, at most `timeouts` times.
     """
@@ -62,7 +62,7 @@ class Slurm:
 
     def resources_for(self, name: str, tier: str) -> Resources:
         """Returns what a trial of a workload is given."""
-        return self.workloads.get(f"{name}/{tier}", self.workloads.get(tier, self.resources))
+        return self.workloads.get(f"{name}-{tier}", self.workloads.get(tier, self.resources))
 
 
 Launcher = Debug | Local | Slurm

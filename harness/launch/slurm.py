@@ -4,8 +4,11 @@ submitit writes the sbatch file and hands it in. What a job runs it reads from `
 is pickled.
 """
 
+import io
 import shlex
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +53,15 @@ class ArrayExecutor(SlurmExecutor):
         """Submits the array, to begin after the job `after` has ended, and returns its job id."""
         if after is not None:
             self.parameters["dependency"] = f"afterany:{after}"
+        said = io.StringIO()
         try:
-            return str(self._submit_command(self._submitit_command_str).job_id)
+            with redirect_stderr(said):
+                job_id = str(self._submit_command(self._submitit_command_str).job_id)
         except (FailedJobError, FailedSubmissionError) as error:
             lines = [line for line in str(error).splitlines() if "sbatch" in line or "error" in line]
             raise UserError(f"Slurm does not take the jobs: {' '.join(' '.join(lines[-2:]).split())}") from None
+        sys.stderr.write(said.getvalue())
+        return job_id
 
     @property
     def _submitit_command_str(self) -> str:

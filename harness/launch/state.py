@@ -104,8 +104,8 @@ def _job(trial: TrialState, batch: Submitted, index: int, live: dict[str, Seen],
 def _how_it_ended(seen: Seen, has_log: bool, batch: Path) -> str:
     code, _, number = seen.reason.partition(":")
     words = seen.state if seen.state != "gone" else "not known to Slurm any more"
-    if seen.state == "FAILED":
-        words = f"FAILED with signal {number}" if number not in ("", "0") else f"FAILED with exit code {code}"
+    if seen.state == "FAILED" and number:
+        words = f"FAILED with signal {number}" if number != "0" else f"FAILED with exit code {code}"
     if seen.state == "COMPLETED":
         words = "COMPLETED without a result: another job had the trial, or it was due no more"
     if not has_log and seen.state in ("FAILED", "NODE_FAIL", "BOOT_FAIL"):

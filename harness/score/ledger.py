@@ -76,7 +76,7 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         raise UserError(f"{paths[0]}: {len(unfinished)} trials, none finished; wait for the first record.json")
     infos = {item.info.name: item.info for item in found}
     trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
-    notes = [*_notes(pending, infos), *_off_speed(trials)]
+    notes = [*_notes(pending, infos), *_off_speed(trials), *_raced(trials)]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
         "ledger",
@@ -285,3 +285,13 @@ def _notes(pending: list[Trial], infos: dict[str, WorkloadInfo]) -> Iterator[str
     for info in infos.values():
         if info.variant_of and info.variant_of not in infos:
             yield f"{info.name} counts for nothing: its base workload {info.variant_of} is not on this board"
+
+
+def _raced(trials: Sequence[Trial]) -> Iterator[str]:
+    """Racing leaves scores and ranks as they are, and not what is said about their uncertainty (docs/racing.md)."""
+    studies: dict[tuple[str, str, int], set[str]] = {}
+    for trial in trials:
+        studies.setdefault((trial.submission, trial.workload, trial.study), set()).add(trial.verdict)
+    raced = sum("stopped" in verdicts and "reached" not in verdicts for verdicts in studies.values())
+    if raced:
+        yield f"{raced} studies were stopped by racing: scores and ranks do not depend on it; intervals and p do, for which it is a miss"

@@ -22,7 +22,7 @@ def test_each_file_is_read() -> None:
 
 
 def test_a_workload_goes_before_its_tier_and_that_before_the_rest() -> None:
-    given = ("launcher.partition=main", "launcher.workloads.gpu.gpus=2", "launcher.workloads.lm/gpu.gpus=4", "launcher.time_min=30")
+    given = ("launcher.partition=main", "launcher.workloads.gpu.gpus=2", "launcher.workloads.lm-gpu.gpus=4", "launcher.time_min=30")
     slurm = read("launcher=slurm", *given)
     assert slurm.resources_for("lm", "cpu").gpus == 0
     assert slurm.resources_for("vit", "gpu").gpus == 2
@@ -32,7 +32,7 @@ def test_a_workload_goes_before_its_tier_and_that_before_the_rest() -> None:
 
 
 def test_further_fields_of_sbatch_and_lines_of_shell() -> None:
-    slurm = read("launcher=slurm", "launcher.extra.mail-user=me", "launcher.setup=[module load x, export A=1]")
+    slurm = read("launcher=slurm", "launcher.extra.mail-user=me", "launcher.setup=['module load x','export A=1']")
     assert slurm.resources.extra == (("mail-user", "me"),)
     assert slurm.resources.setup == ("module load x", "export A=1")
 
@@ -43,7 +43,7 @@ def test_further_fields_of_sbatch_and_lines_of_shell() -> None:
         ("launcher.partiton=x", "no field 'partiton'; did you mean 'partition'?"),
         ("launcher.gpus=many", "launcher.gpus is a whole number of at least 0, not 'many'"),
         ("launcher.gpus=-1", "launcher.gpus is a whole number of at least 0"),
-        ("launcher.workloads.lm/cpu.cpu=2", "launcher.workloads.lm/cpu: no field 'cpu'; did you mean 'cpus'?"),
+        ("launcher.workloads.lm-cpu.cpu=2", "launcher.workloads.lm-cpu: no field 'cpu'; did you mean 'cpus'?"),
         ("launcher.setup=ls", "a list of lines of shell, not 'ls'"),
         ("launcher.memory_gb=0", "a number above 0"),
         ("launcher.exclusive=maybe", "true or false"),

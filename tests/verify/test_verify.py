@@ -50,8 +50,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wo
     write_toy(root)
     (root / "configs" / "workload" / "toy").mkdir(parents=True)
     (root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    for name in ("run.yaml", "launch.yaml", "ruleset", "launcher"):
+    for name in ("run.yaml", "ruleset", "launcher"):
         (root / "configs" / name).symlink_to(PROJECT / "configs" / name)
+    launch = (PROJECT / "configs" / "launch.yaml").read_text()
+    (root / "configs" / "launch.yaml").write_text(launch.replace("launcher: local", "launcher: debug"))  # no process start for each
     world = World(root, cache)
     for name, code in (("quick", SGD), ("averaged", AVERAGED), ("slow", SLOW), ("crashes", CRASHES)):
         world.submission(code, name)

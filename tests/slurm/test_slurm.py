@@ -1,0 +1,132 @@
+"""Campaigns on a real Slurm: submitted, finished, told to stop, cancelled, shown; and what may be wrong with a node."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.slurm_storm import storm
+from harness.cli import main
+from harness.launch import cluster
+from harness.launch.batch import read_submitted, told
+from harness.trial.record import read_record, read_rows
+from tests.conftest import World
+from tests.slurm.conftest import wait
+
+Launch = Callable[..., int]
+
+
+def ledger_of(project: World) -> Path:
+    return project.root / "ledger"
+
+
+def job_of(project: World, index: int = 0) -> str:
+    return f"{read_submitted(ledger_of(project))[-1].job_id}_{index}"
+
+
+def status(project: World, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(["status", str(ledger_of(project))], project.root) == 0
+    return capsys.readouterr().out
+
+
+def trial(project: World, name: str) -> Path:
+    return ledger_of(project) / name / "toy-cpu" / "study_1" / "trial_1"
+
+
+def has_rows(project: World, name: str) -> bool:
+    return len(read_rows(trial(project, name) / "evals.csv")) > 1
+
+
+def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch("submissions=[quick,sleeps]") == 0
+    assert "2 trials submitted in 1 arrays, 0 waiting or running already" in capsys.readouterr().out
+    assert launch() == 0
+    assert "0 trials submitted in 0 arrays, 2 waiting or running already" in capsys.readouterr().out
+    wait(lambda: read_record(trial(project, "quick")), "a verdict")
+    wait(lambda: has_rows(project, "sleeps"), "a checkpoint")
+    shown = status(project, capsys)
+    assert re.search(r"quick +toy/cpu +1 reached", shown)
+    assert re.search(r"study 1, trial 1: on \S+ for 0:\d\d", shown)
+    assert main(["cancel", str(ledger_of(project)), "submission=quikc"], project.root) == 2
+    assert "did you mean 'quick'" in capsys.readouterr().err
+    assert main(["cancel", str(ledger_of(project)), "submission=quick"], project.root) == 0
+    assert "0 jobs cancelled" in capsys.readouterr().out
+    assert main(["cancel", str(ledger_of(project)), "workload=toy/cpu"], project.root) == 0
+    assert "1 jobs cancelled" in capsys.readouterr().out
+    wait(lambda: job_of(project, 1) not in cluster.queue(), "an empty queue")
+    assert "study 1, trial 1: CANCELLED" in status(project, capsys)
+    assert read_record(trial(project, "sleeps")) is None
+    assert not (trial(project, "sleeps") / "owner.json").exists()
+    rows = len(read_rows(trial(project, "sleeps") / "evals.csv"))
+    assert launch() == 0
+    assert "1 trials submitted in 1 arrays, 0 waiting or running already" in capsys.readouterr().out
+    wait(lambda: read_record(trial(project, "sleeps")), "a verdict")
+    first, second = read_record(trial(project, "sleeps")).segments
+    assert rows - 1 <= second.first_evaluation <= rows
+    assert first.time_s > 0
+
+
+def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch("submissions=[sleeps]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
+    wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")  # Slurm gives notice at 10 s or at its next look
+    (stopped, given_up) = [line for line in told(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
+    assert (stopped["event"], stopped["why"]) == ("stopped", "near the time limit")
+    assert given_up["event"] == "given up"
+    shown = status(project, capsys)
+    assert "met its time limit of 1 min 1 times and is not queued again (launcher.timeouts=0)" in shown
+    assert "launch again, with a longer launcher.time_min" in shown
+    assert read_record(trial(project, "sleeps")) is None
+    assert not (trial(project, "sleeps") / "owner.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("python", "says"),
+    [
+        ("/nowhere/python", "No such file or directory"),
+        (f"FINISHLINE_CACHE=/proc {sys.executable}", "the data cache /proc cannot be written"),
+    ],
+)
+def test_what_a_node_lacks_is_in_the_status(
+    project: World, launch: Launch, capsys: pytest.CaptureFixture[str], python: str, says: str
+) -> None:
+    assert launch("submissions=[quick]", f"launcher.python='env {python}'") == 0
+    wait(lambda: "study 1, trial 1: FAILED with exit code" in status(project, capsys), "accounts of the failure")
+    assert says in status(project, capsys)
+
+
+def test_a_node_with_other_versions(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch("submissions=[quick]", "launcher.extra.hold=true") == 0
+    path = read_submitted(ledger_of(project))[0].batch / "trials.json"
+    batch = json.loads(path.read_text())
+    batch["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(batch))
+    assert "1 in the queue (JobHeldUser)" in status(project, capsys)
+    subprocess.run(["scontrol", "release", job_of(project)], check=True)
+    wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")
+    assert re.search(r"\S+ has torch \S+ and not 1.0: give launcher.setup or launcher.python", status(project, capsys))
+
+
+def test_what_slurm_refuses_is_told_in_a_line(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    for word, says in (
+        ("launcher.partition=mian", "no partition 'mian'; did you mean 'main'?"),
+        ("launcher.gpus=99", "asks for 99 GPUs, and no node of partition 'main' has more than"),
+        ("launcher.constraint=nosuch", "Slurm does not take the jobs: sbatch: error"),
+    ):
+        assert launch("submissions=[quick]", word) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    assert read_submitted(ledger_of(project)) == []
+
+
+def test_a_storm(project: World) -> None:
+    faults = Counter({"time limit": 1, "requeue": 1, "preemption": 1, "node down": 1})
+    wrong, hit = storm(project.root / "storm", project.cache, 12, faults)
+    assert wrong == []
+    assert Counter(hit.values()) == faults
