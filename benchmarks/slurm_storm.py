@@ -32,7 +32,7 @@ def step(self, batch):
     super().step(batch)
     __import__("time").sleep({sleep_s})
 """
-RATES = {"steady": (0.0007, 0.4), "brisk": (0.02, 0.2)}
+RATES = {"steady": (0.0007, 0.25), "brisk": (0.02, 0.2)}
 """Learning rate, and seconds that a step sleeps in the storm."""
 CPUS = 3
 """Two trials on a node of eight CPUs: a job that wants three more must preempt one."""
@@ -62,7 +62,8 @@ class Storm:
         else:
             slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=storm")
             time.sleep(3)
-            slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+            if "DOWN" in state_of(node):  # else it has come back by itself
+                slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.faults[fault] -= 1
         self.hit[folder] = fault
 
@@ -107,6 +108,11 @@ def write_submissions(world: World, sleeps: bool) -> None:
 def slurm(*words: str) -> None:
     """Gives Slurm an order."""
     subprocess.run(words, check=True, capture_output=True)
+
+
+def state_of(node: str) -> str:
+    """Returns the state of a node: IDLE, MIXED, DOWN*, ..."""
+    return subprocess.run(["sinfo", "-h", "-n", node, "-o", "%T"], check=True, capture_output=True, text=True).stdout.upper()
 
 
 def jobs_of(ledger: Path) -> dict[str, tuple[str, str]]:
