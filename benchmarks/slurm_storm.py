@@ -75,7 +75,15 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
     """
     write_toy(root)
     write_project(root)
-    launch = ["launch", "submissions=[steady,brisk]", "workloads=[toy/cpu]", f"studies={trials // 2}", "racing=off", "sandbox=none"]
+    launch = [
+        "launch",
+        "submissions=[steady,brisk]",
+        "workloads=[toy/cpu]",
+        f"studies={trials // 2}",
+        "racing=off",
+        "sandbox=none",
+        "evaluation_period=0.1",
+    ]
     write_submissions(World(root, cache), sleeps=False)
     assert main([*launch, f"out={root / 'quiet'}", "launcher.workers=2"], root) == 0
     write_submissions(World(root, cache), sleeps=True)

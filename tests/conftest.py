@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.trial.folder import hash_folder
 from harness.trial.record import Record, Row
 from harness.trial.referee import Patience, run_trial
+from harness.trial.source import hash_folder
 from harness.trial.spec import TrialSpec
 from harness.workload import WorkloadConfig
 

@@ -14,7 +14,7 @@ from harness.files import write_atomically
 from harness.project import Project
 from harness.rulesets import Racing, Ruleset
 from harness.seeds import derive
-from harness.trial.folder import hash_folder
+from harness.trial.source import hash_folder
 from harness.trial.spec import TrialSpec
 from harness.tuning import Value, read_space
 from harness.workload import WorkloadConfig

@@ -8,8 +8,8 @@ from typing import Any
 from harness.errors import UserError
 from harness.project import Project
 from harness.trial.checkpoint import sha256
-from harness.trial.folder import hash_folder
 from harness.trial.record import Record
+from harness.trial.source import hash_folder
 from harness.trial.spec import TrialSpec
 from harness.verify.trial import Trial
 from harness.workload import WorkloadConfig

@@ -29,7 +29,9 @@ class Signals(Silent):
         super().evaluated(row)
         if len(self.rows) == 2:
             os.kill(os.getpid(), self.number)
-            time.sleep(0.2)  # the thread that listens takes its turn
+            deadline = time.monotonic() + LONG
+            while not self.notice.came and time.monotonic() < deadline:
+                time.sleep(0.01)  # the thread that listens takes its turn, and so does the handler
         self.notice.evaluated(row)
 
 

@@ -1,6 +1,8 @@
 """What the Slurm launcher asks for and how it reads the answers, without a Slurm: arrays, the sbatch file, sinfo, squeue, sacct."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +125,11 @@ def test_a_batch_is_read_as_it_was_written(trials: list[TrialSpec], tmp_path: Pa
         read_batch(tmp_path)
 
 
+def test_a_node_that_cannot_write_the_ledger_says_so(trials: list[TrialSpec], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write .*No such file or directory.*choose an out= that all nodes can write"):
+        task.run_task(Batch(tmp_path / "jobs" / "gone", tuple(trials), 1, "csv", {}), 0, 0.0)
+
+
 def submitted(ledger: Path, trials: list[TrialSpec]) -> Path:
     folder = ledger / "jobs" / "20260101-000000-1"
     folder.mkdir(parents=True)
@@ -172,6 +179,11 @@ def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: 
         f"study 6, trial 1: NODE_FAIL and no log: can this node write {folder}? (job 70_5 on n4)",
         "study 7, trial 1: not known to Slurm any more (job 70_6)",
     ]
+
+
+def test_status_and_cancel_import_no_torch() -> None:
+    code = "import sys, harness.commands.status, harness.commands.cancel; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT).stdout.strip() == "False"
 
 
 def test_a_line_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:

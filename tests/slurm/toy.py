@@ -18,7 +18,7 @@ step_hint: 100
 loss_kind: squared_error
 threads: 1
 """
-SLEEPS = "def step(self, batch):\n    super().step(batch)\n    __import__('time').sleep(0.3)\n"
+SLEEPS = "def step(self, batch):\n    super().step(batch)\n    __import__('time').sleep(0.25)\n"
 
 
 def write_project(root: Path) -> None:

@@ -13,6 +13,7 @@ from harness.project import Project
 from harness.targets.runs import plan, run_all, to_run, with_target
 from harness.trial.record import read_rows
 from tests.conftest import SGD, Silent, World, write_toy
+from tests.targets.test_evidence import follows
 from tests.test_cli import WORKLOAD
 
 SCHEDULED = SGD.replace("from harness.submission", "from harness.schedules import warmup_then_linear\nfrom harness.submission") + (
@@ -97,6 +98,14 @@ def test_the_target_is_met_by_the_runs_that_the_median_says(here: World, found: 
         assert crossing["identical"]
     assert proposed["test_target"] == max(crossing["test"] for crossing in found["at_target"])
     assert found["present"] == {"target": 0.05, "budget_s": 20}
+
+
+def test_the_file_follows_from_its_own_runs(here: World, found: dict) -> None:
+    workload = Project(here.root).workload("toy/cpu")
+    follows(found, workload)
+    found["repeats"][0]["best"] = found["repeats"][1]["best"] = 1e-6
+    with pytest.raises(AssertionError):
+        follows(found, workload)
 
 
 def test_a_crossing_is_the_first_row_at_the_target(here: World, found: dict) -> None:

@@ -35,10 +35,10 @@ import torch
 from harness.data import data_folder
 from harness.errors import UserError
 from harness.trial import referee, runner_process, sandbox
-from harness.trial.folder import hash_folder
 from harness.trial.record import read_rows
 from harness.trial.referee import Patience, run_trial
 from harness.trial.sandbox import View
+from harness.trial.source import hash_folder
 from tests.conftest import SGD, TOY_WORKLOAD, Outcome, Silent, World
 from workloads.lm.data import held_out_files
 
