@@ -1,4 +1,4 @@
-"""The local launcher: the trials of a campaign one after the other, in this process."""
+"""Trials one after the other in this process: what every job does, and all of `launcher=debug`."""
 
 from collections import deque
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from harness.trial.referee import run_trial
 from tests.conftest import Silent, World
 
 LONG = 60.0
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Waits in small steps: between them the handler runs of a signal that another thread of the test's process was given."""
+    deadline = time.monotonic() + LONG
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 class Signals(Silent):
@@ -29,9 +37,7 @@ class Signals(Silent):
         super().evaluated(row)
         if len(self.rows) == 2:
             os.kill(os.getpid(), self.number)
-            deadline = time.monotonic() + LONG
-            while not self.notice.came and time.monotonic() < deadline:
-                time.sleep(0.01)  # the thread that listens takes its turn, and so does the handler
+            wait(lambda: self.notice.came)
         self.notice.evaluated(row)
 
 
@@ -54,7 +60,7 @@ def test_without_a_checkpoint_in_sight_patience_ends() -> None:
     with Notice(lambda: 0.1) as notice:
         os.kill(os.getpid(), signal.SIGUSR2)
         with pytest.raises(KeyboardInterrupt):
-            time.sleep(LONG)
+            wait(lambda: False)
     assert notice.came
 
 
