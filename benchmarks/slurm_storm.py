@@ -37,6 +37,8 @@ RATES = {"steady": (0.0007, 0.25), "brisk": (0.02, 0.2)}
 CPUS = 3
 """Two trials on a node of eight CPUs: a job that wants three more must preempt one."""
 PATIENCE_S = 900.0
+CALM_S = 30.0
+"""A node is left alone for so long after a fault: of one that goes down while a job on it is being preempted Slurm may lose the job."""
 
 
 @dataclass
@@ -45,11 +47,13 @@ class Storm:
 
     faults: Counter[str]
     hit: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, float] = field(default_factory=dict)
 
     def blow(self, running: dict[str, tuple[str, str]]) -> None:
         """Does one thing to one of the running trials (folder -> job, node), if any fault is left."""
         fault = next((name for name, left in self.faults.items() if left), None)
-        targets = {folder: where for folder, where in running.items() if folder not in self.hit}
+        calm = {node for _, node in running.values() if time.monotonic() - self.nodes.get(node, -CALM_S) >= CALM_S}
+        targets = {folder: where for folder, where in running.items() if folder not in self.hit and where[1] in calm and "steady" in folder}
         if fault is None or not targets:
             return
         folder, (job, node) = next(iter(targets.items()))
@@ -65,7 +69,7 @@ class Storm:
             if "DOWN" in state_of(node):  # else it has come back by itself
                 slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.faults[fault] -= 1
-        self.hit[folder] = fault
+        self.hit[folder], self.nodes[node] = fault, time.monotonic()
 
 
 def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[list[str], dict[str, str]]:

@@ -4,13 +4,11 @@ import json
 import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks.slurm_storm import storm
 from harness.cli import main
 from harness.launch import cluster
 from harness.launch.batch import read_submitted, told
@@ -123,10 +121,3 @@ def test_what_slurm_refuses_is_told_in_a_line(project: World, launch: Launch, ca
         assert says in error
         assert error.count("\n") == 1
     assert read_submitted(ledger_of(project)) == []
-
-
-def test_a_storm(project: World) -> None:
-    faults = Counter({"time limit": 1, "requeue": 1, "preemption": 1, "node down": 1})
-    wrong, hit = storm(project.root / "storm", project.cache, 12, faults)
-    assert wrong == []
-    assert Counter(hit.values()) == faults
