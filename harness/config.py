@@ -26,6 +26,7 @@ class RunOptions:
     submission: str = MISSING
     seed: int = 1
     out: str | None = None
+    ranks: int | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"
@@ -49,6 +50,7 @@ class LaunchOptions:
     confirm: bool = False
     unconfirmed_hours: float = 24.0
     hardware: str | None = None
+    ranks: int | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"

@@ -14,14 +14,20 @@ class Stream:
 
     The order of epoch e depends on (seed, e) alone and the augmentation on the stream's own generator, so that two submissions
     with one seed see the same data, and a position is all that a checkpoint needs.
+
+    With several ranks all of them ask for the same samples, and each is given its share: the n-th part of every batch, in order.
+    `batch_size` and `examples` count those of all ranks.
     """
 
-    def __init__(self, workload: Workload, data: Any, batch_size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, workload: Workload, data: Any, batch_size: int, seed: int, device: torch.device, rank: int = 0, world_size: int = 1
+    ) -> None:
         self.num_samples = len(data)
         self.batch_size = batch_size
         self.examples = 0
         self._workload, self._data, self._seed, self._device = workload, data, seed, device
         self._augmentation = torch.Generator().manual_seed(derive(str(seed), "augmentation"))
+        self._rank, self._world_size = rank, world_size
         self._position = 0
         self._order = (0, self._permutation(0))
 
@@ -41,9 +47,17 @@ class Stream:
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def take(self, ids_B: Tensor) -> Batch:
-        """Returns these samples, augmented; they count as taken from the stream."""
+        """Returns these samples (with several ranks this rank's share of them), augmented; they count as taken from the stream.
+
+        Raises:
+            ValueError: they cannot be dealt evenly to the ranks.
+        """
+        share, rest = divmod(len(ids_B), self._world_size)
+        if rest:
+            raise ValueError(f"a batch of {len(ids_B)} examples cannot be dealt evenly to {self._world_size} ranks")
         self.examples += len(ids_B)
-        return self._workload.batch(self._data, ids_B, self._augmentation).to(self._device)
+        batch = self._workload.batch(self._data, ids_B, self._augmentation)
+        return batch[self._rank * share : (self._rank + 1) * share].to(self._device)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the position and the state of the augmentation's generator."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 
 from harness.workload import Batch, Direction, Evaluation, Role
 
@@ -51,6 +52,10 @@ class Setting:
     generator: torch.Generator
     device: torch.device
     clock: Callable[[], float]
+    rank: int = 0
+    world_size: int = 1
+    process_group: ProcessGroup | None = None
+    no_sync: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class StateError(TypeError):
@@ -68,6 +73,8 @@ class Submission:
         losses: batch -> loss of each example, shape (B,).
         generator: a random generator (CPU) of the submission's own; it is part of the checkpoint.
         device: where model and batches are.
+        rank, world_size: which of the trial's processes this is, and how many there are; batches are this rank's share.
+        process_group: for collectives of the submission's own; None where there is one rank.
         clip_norm: if set, the default `step` clips the global gradient norm to it.
     """
 
@@ -83,7 +90,8 @@ class Submission:
         self.losses = setting.losses
         self.generator = setting.generator
         self.device = setting.device
-        self._clock = setting.clock
+        self.rank, self.world_size, self.process_group = setting.rank, setting.world_size, setting.process_group
+        self._clock, self._no_sync = setting.clock, setting.no_sync
         self._given = frozenset(vars(self)) | {"_given"}
 
     @property
@@ -126,6 +134,10 @@ class Submission:
         self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
+
+    def no_sync(self) -> AbstractContextManager[None]:
+        """Returns a context for backward passes whose gradients are not to be averaged over the ranks (local steps, own exchange)."""
+        return self._no_sync()
 
     @contextmanager
     def eval_weights(self) -> Iterator[None]:

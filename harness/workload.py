@@ -27,8 +27,8 @@ class WorkloadConfig:
     """The fixed part of a workload, as `configs/workload/<name>/<tier>.yaml` states it.
 
     `version` is raised whenever results may change. `step_hint` counts steps at `reference_batch` examples a step; `budget_s` is in
-    seconds on the referee's clock. `model` and `data` are the fields of the workload's own dataclasses of these names. A variant names the
-    workload that it is a small change of in `variant_of`.
+    seconds on the referee's clock. A trial runs in `ranks` processes, one for each GPU, of `threads` threads each. `model` and `data` are
+    the fields of the workload's own dataclasses of these names. A variant names the workload that it is a small change of in `variant_of`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class WorkloadConfig:
     model: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     variant_of: str | None = None
+    ranks: int = 1
 
     @property
     def id(self) -> str:

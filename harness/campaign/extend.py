@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from harness.calibration import read_calibration, with_budgets
-from harness.campaign.plan import Plan, plan_submission, read_plan, write_plan
+from harness.campaign.plan import Plan, plan_submission, read_plan, with_ranks, write_plan
 from harness.campaign.todo import bring_over, must_be_of
 from harness.config import LaunchOptions
 from harness.errors import UserError, suggest
@@ -77,9 +77,9 @@ def extended(project: Project, given: LaunchOptions, named: frozenset[str], earl
     workloads, submissions = list(given.workloads), list(given.submissions)
     studies = given.studies or (earlier.studies if earlier and "ruleset" not in named else given.ruleset.studies)
     racing = cast(Racing, given.racing)
-    plan = Plan(given.seed, given.ruleset, given.evaluation_period, given.sandbox, studies, (), (), racing, given.hardware)
+    plan = Plan(given.seed, given.ruleset, given.evaluation_period, given.sandbox, studies, (), (), racing, given.hardware, given.ranks)
     if earlier is not None:
-        keeps = ("seed", "ruleset", "evaluation_period", "sandbox", "racing", "hardware")
+        keeps = ("seed", "ruleset", "evaluation_period", "sandbox", "racing", "hardware", "ranks")
         kept = {name: getattr(earlier, name) for name in keeps if name not in named}
         plan = replace(plan, studies=max(studies, earlier.studies), **kept)
         workloads = list(dict.fromkeys((*(w.id for w in earlier.workloads), *workloads)))
@@ -89,7 +89,7 @@ def extended(project: Project, given: LaunchOptions, named: frozenset[str], earl
                 raise UserError(f"launch: withdraw: no submission '{name}' in {given.out}{suggest(name, names)}")
         kept_paths = [path for name, path in names.items() if name not in given.withdraw]
         submissions = kept_paths + [s for s in submissions if project.submission_folder(s).name not in names]
-    configured = tuple(map(project.workload, workloads))
+    configured = tuple(with_ranks(project.workload(name), plan.ranks) for name in workloads)
     if plan.hardware is not None:
         configured = with_budgets(configured, read_calibration(project.hardware, plan.hardware), plan.hardware)
     return replace(

@@ -49,6 +49,7 @@ class Plan:
     submissions: tuple[PlannedSubmission, ...]
     racing: Racing = "time"
     hardware: str | None = None
+    ranks: int | None = None
 
     @property
     def campaign(self) -> str:
@@ -83,6 +84,18 @@ class Plan:
             study=study,
             trial=trial,
         )
+
+
+def with_ranks(workload: WorkloadConfig, ranks: int | None) -> WorkloadConfig:
+    """Returns the workload with so many ranks, None: as many as it has.
+
+    Raises:
+        UserError: its reference batch cannot be dealt evenly to them.
+    """
+    ranks = workload.ranks if ranks is None else ranks
+    if ranks < 1 or workload.reference_batch % ranks:
+        raise UserError(f"ranks={ranks}: the reference batch of {workload.id}, {workload.reference_batch}, must be a multiple of the ranks")
+    return replace(workload, ranks=ranks)
 
 
 def single_trial(
@@ -177,6 +190,7 @@ def read_plan(ledger: Path) -> Plan | None:
             submissions=tuple(PlannedSubmission(**{**s, "points": tuple(s["points"])}) for s in content["submissions"]),
             racing=content["racing"],
             hardware=content["hardware"],
+            ranks=content["ranks"],
         )
     except UserError:
         raise
@@ -192,6 +206,7 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "evaluation period": plan.evaluation_period,
         "sandbox": plan.sandbox,
         "hardware": plan.hardware,
+        "number of ranks": plan.ranks,
     }
     fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
     fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}

@@ -21,7 +21,8 @@ from harness.project import Project
 from harness.rulesets import Ruleset
 from harness.trial.import_check import check_importable
 from harness.trial.record import Record
-from harness.trial.referee import Watcher, run_trial
+from harness.trial.referee import run_trial
+from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
 
 PATIENCE = Ruleset("calibrate", studies=1, trials=1, budget_factor=10.0, points="default")

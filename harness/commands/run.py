@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.campaign.plan import single_point, single_trial
+from harness.campaign.plan import single_point, single_trial, with_ranks
 from harness.config import RunOptions, options
 from harness.data import cache_root
 from harness.display import Display
@@ -19,7 +19,7 @@ from harness.trial.referee import run_trial
 def main(arguments: Sequence[str], root: Path) -> int:
     """Runs a trial, prints the verdict and the trial's folder; returns 0 when the target was met, else 3."""
     project, given = Project(root), options(Project(root).configs, "run", RunOptions, arguments)
-    workload = project.workload(given.workload)
+    workload = with_ranks(project.workload(given.workload), given.ranks)
     submission = single_point(project, given.submission, given.hp)
     spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
     check_importable(Path(submission.path), given.sandbox)

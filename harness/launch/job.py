@@ -1,6 +1,6 @@
 """The entry of a job.
 
-python -m harness.launch.job <ledger>/jobs/<batch>            the trial that $SLURM_ARRAY_TASK_ID says
+python -m harness.launch.job <ledger>/jobs/<batch>            the trial that $SLURM_ARRAY_TASK_ID says, or on further nodes its ranks there
 python -m harness.launch.job <ledger>/jobs/<batch> worker     all that nobody else runs, one after the other
 """
 
@@ -19,12 +19,15 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what the command line says and returns the exit code."""
     started = time.monotonic()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})  # a notice that comes during the import below is kept for later
-    from harness.launch.task import run_task, work
+    from harness.launch.task import help_with, run_task, work
 
     folder, *role = arguments
     try:
         batch = read_batch(Path(folder))
-        return work(batch) if role == ["worker"] else run_task(batch, int(os.environ["SLURM_ARRAY_TASK_ID"]), started)
+        if role == ["worker"]:
+            return work(batch)
+        index, node = int(os.environ["SLURM_ARRAY_TASK_ID"]), int(os.environ.get("SLURM_PROCID", "0"))
+        return help_with(batch, index, node) if node else run_task(batch, index, started)
     except UserError as error:
         print(f"finishline: {error}", file=sys.stderr)
         return 2

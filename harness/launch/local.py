@@ -8,10 +8,12 @@ from pathlib import Path
 
 from harness.campaign.racer import Racer
 from harness.campaign.todo import is_due
+from harness.trial.nodes import Nodes
 from harness.trial.owner import Taken
 from harness.trial.record import Record
-from harness.trial.referee import Watcher, run_trial
+from harness.trial.referee import run_trial
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Totals:
     wall_s: float
 
 
-def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Watcher, retries: int) -> Totals:
+def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Watcher, retries: int, nodes: Nodes | None = None) -> Totals:
     """Runs every trial that is due, one at a time, and failed ones again at the end; unfinished ones go on from their last checkpoint.
 
     What another process runs meanwhile is left to it.
@@ -35,6 +37,6 @@ def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Wat
         folder = spec.folder(ledger)
         if is_due(folder, retries):
             with suppress(Taken):
-                records.append(run_trial(spec, folder, cache, watcher, race=race))
+                records.append(run_trial(spec, folder, cache, watcher, race=race, nodes=nodes))
                 queue.append(spec)
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))

@@ -26,14 +26,16 @@ class Local:
 class Resources:
     """What Slurm is asked for, for one trial. Trials with the same resources share a job array.
 
-    `gpus`, `cpus` and `memory_gb` (GiB) are those of one node, `time_min` is the time limit in minutes, `setup` has lines of shell that
-    come before the trial, `python` is the command that starts Python (default: this very interpreter), `extra` has more sbatch fields.
+    `gpus`, `cpus` and `memory_gb` (GiB) are those of one node, of which the trial gets `nodes`; `time_min` is the time limit in minutes,
+    `setup` has lines of shell that come before the trial, `python` is the command that starts Python (default: this very interpreter),
+    `extra` has more sbatch fields.
     """
 
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
+    nodes: int = 1
     gpus: int = 0
     cpus: int = 1
     memory_gb: float = 4.0
@@ -67,7 +69,16 @@ class Slurm:
 
 Launcher = Debug | Local | Slurm
 
-_LEAST: dict[str, float] = {"workers": 1, "gpus": 0, "cpus": 1, "time_min": 1, "array_parallelism": 1, "notice_s": 1, "timeouts": 0}
+_LEAST: dict[str, float] = {
+    "workers": 1,
+    "nodes": 1,
+    "gpus": 0,
+    "cpus": 1,
+    "time_min": 1,
+    "array_parallelism": 1,
+    "notice_s": 1,
+    "timeouts": 0,
+}
 
 
 def read_launcher(content: Mapping[str, Any]) -> Launcher:

@@ -90,6 +90,7 @@ def must_fit(due: Sequence[TrialSpec], launcher: Slurm) -> None:
             raise UserError(f"the cluster has no default partition: add launcher.partition={'|'.join(sorted(there))}")
         if name not in there:
             raise UserError(f"no partition '{name}'{suggest(name, filter(None, there))}")
+        _must_share_out(array)
         has = there[name]
         memory = ("GiB of memory", wanted.memory_gb, has.memory_mb / 1024)
         for what, asked, most in (("GPUs", wanted.gpus, has.gpus), ("CPUs", wanted.cpus, has.cpus), memory):
@@ -97,6 +98,16 @@ def must_fit(due: Sequence[TrialSpec], launcher: Slurm) -> None:
                 where = f"partition '{name}'" if name else "the default partition"
                 words = f"one trial of {array.trials[0].workload.id} asks for {asked:g} {what}"
                 raise UserError(f"{words}, and no node of {where} has more than {most:.4g}: see configs/launcher/slurm.yaml")
+
+
+def _must_share_out(array: Array) -> None:
+    """Raises UserError where a trial's ranks are not as many as its GPUs, or cannot be spread evenly over its nodes."""
+    wanted, workload = array.resources, array.trials[0].workload
+    asked = f"one trial of {workload.id} has ranks={workload.ranks} and asks for nodes={wanted.nodes}"
+    if workload.ranks % wanted.nodes:
+        raise UserError(f"{asked}: the ranks must be a multiple of the nodes, see configs/launcher/slurm.yaml")
+    if wanted.gpus and wanted.gpus * wanted.nodes != workload.ranks:
+        raise UserError(f"{asked} with gpus={wanted.gpus} each: one GPU is for one rank, see configs/launcher/slurm.yaml")
 
 
 def missing(due: Sequence[TrialSpec], ledger: Path) -> list[TrialSpec]:
@@ -168,6 +179,7 @@ def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
         "account": resources.account,
         "qos": resources.qos,
         "constraint": resources.constraint,
+        "nodes": resources.nodes,
         "gpus_per_node": resources.gpus or None,
         "cpus_per_task": resources.cpus,
         "mem": f"{round(resources.memory_gb * 1024)}M",
@@ -178,6 +190,7 @@ def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
         "signal_delay_s": launcher.notice_s,
         "stderr_to_stdout": True,
         "wckey": None,
-        "srun_args": [f"--cpus-per-task={resources.cpus}"],  # since Slurm 22.05 srun does not take it from sbatch
+        # since Slurm 22.05 srun does not take the first from sbatch; a referee that dies is not to leave helpers behind
+        "srun_args": [f"--cpus-per-task={resources.cpus}", *(["--kill-on-bad-exit=1"] if resources.nodes > 1 else [])],
         "additional_parameters": {"requeue": True, "chdir": str(PROJECT), **dict(resources.extra)},
     }

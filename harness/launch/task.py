@@ -4,6 +4,7 @@ A trial that is told to stop keeps its last checkpoint; under Slurm its job is q
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from harness.launch.batch import Batch, node, tell, told
 from harness.launch.local import run_due
 from harness.launch.notice import Notice
 from harness.log.watchers import Several, watched
+from harness.trial.nodes import Nodes, assist
 from harness.trial.owner import BEAT_S, STALE_S
 from harness.trial.processes import die_with_parent
 from harness.trial.spec import TrialSpec
@@ -28,7 +30,7 @@ from harness.trial.spec import TrialSpec
 PATIENCE_S = 10.0
 """How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
 LIMIT_PATIENCE = 0.5
-"""The same at the time limit, as a share of `notice_s`."""
+"""The same at the time limit, as a share of the time that is left."""
 AT_THE_LIMIT = "near the time limit"
 SLURM_EARLY_S = 60.0
 """Slurm may give notice of a time limit so much earlier than it was asked to (sbatch(1), --signal)."""
@@ -45,8 +47,17 @@ def work(batch: Batch) -> int:
     return 0
 
 
+def help_with(batch: Batch, index: int, node: int) -> int:
+    """Runs the ranks of a further node of a Slurm job; told to stop by nobody but the first node, and by Slurm itself."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    spec = batch.trials[index]
+    _must_be_here(batch)
+    assist(spec, spec.folder(batch.ledger), node, _job(), cache_root())
+    return 0
+
+
 def run_task(batch: Batch, index: int, started: float) -> int:
-    """Runs one trial as a Slurm job that began at `started` (monotonic seconds).
+    """Runs one trial as a Slurm job that began at `started` (monotonic seconds), on the first of its nodes.
 
     It leaves when another job runs the trial. A job that was started again waits instead: who runs the trial may be itself, on a node that
     Slurm believes to be down and whose jobs it will end.
@@ -54,20 +65,27 @@ def run_task(batch: Batch, index: int, started: float) -> int:
     spec = batch.trials[index]
     folder, limit_s = spec.folder(batch.ledger), 60.0 * batch.time_min
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+    nodes = Nodes(int(os.environ.get("SLURM_JOB_NUM_NODES", "1")), _job())
+
+    def left_s() -> float:
+        return max(started + limit_s - time.monotonic(), 0.0)
 
     def at_the_limit() -> bool:
-        return time.monotonic() - started > limit_s - batch.notice_s - SLURM_EARLY_S
+        return left_s() < batch.notice_s + SLURM_EARLY_S
 
     try:
-        with Notice(lambda: LIMIT_PATIENCE * batch.notice_s if at_the_limit() else PATIENCE_S) as notice:
-            _must_be_here(batch, index, restarts)
+        with Notice(lambda: LIMIT_PATIENCE * left_s() if at_the_limit() else PATIENCE_S) as notice:
+            _must_be_here(batch)
+            _tell_started(batch, index, restarts)
             while is_due(folder, batch.retries):
-                _run([spec], batch, notice)
+                _run([spec], batch, notice, nodes)
                 if is_due(folder, batch.retries) and somebody_runs(folder) and not restarts:
                     print(f"finishline: {folder} is run by another job, which is left to it", flush=True)
                     break
     except KeyboardInterrupt:
         return _stopped(batch, index, AT_THE_LIMIT if at_the_limit() else "told to stop")
+    finally:
+        nodes.dismiss(folder)
     tell(batch.folder, index, "ended")
     return 0
 
@@ -97,18 +115,27 @@ def _sign_of_life(folder: Path) -> tuple[bytes, int] | None:
         return None
 
 
-def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice) -> None:
+def _job() -> str:
+    """Returns what tells this run of a job from its earlier ones."""
+    return f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
+
+
+def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes | None = None) -> None:
     console = Console(highlight=False)
     with watched(Display(console), batch.log, batch.ledger, console) as watcher:
-        run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries)
+        run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries, nodes)
 
 
-def _must_be_here(batch: Batch, index: int, restarts: int) -> None:
-    """Raises UserError when this node cannot write the ledger or has other versions than the machine that launched."""
+def _must_be_here(batch: Batch) -> None:
+    """Raises UserError when this node has other versions than the machine that launched."""
     here = versions()
     wrong = [f"{name} {here.get(name)} and not {wanted}" for name, wanted in batch.versions.items() if here.get(name) != wanted]
     if wrong:
         raise UserError(f"{node()} has {', '.join(wrong)}: give launcher.setup or launcher.python so that all nodes have the same")
+
+
+def _tell_started(batch: Batch, index: int, restarts: int) -> None:
+    """Raises UserError when this node cannot write the ledger."""
     try:
         tell(batch.folder, index, "started", restarts=restarts)
     except OSError as error:

@@ -9,8 +9,8 @@ from typing import Protocol
 from rich.console import Console
 
 from harness.trial.record import Record, Row
-from harness.trial.referee import Watcher
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 
 class Closing(Watcher, Protocol):

@@ -30,6 +30,7 @@ class Conditions:
     finish_line: str
     evaluate_every: str
     budget_s: str
+    ranks: str
     submission: str
     source: str
 
@@ -211,6 +212,7 @@ def _conditions(record: dict[str, Any]) -> Conditions:
         line,
         f"{record['evaluate_every']} examples",
         f"{record['budget_s']:g} s",
+        f"{record.get('ranks', 1)}",
         str(record["submission"]),
         str(record["source_hash"])[:12],
     )
@@ -225,6 +227,7 @@ def _differences(conditions: list[Conditions]) -> Iterator[str]:
         ("finish line of ", "workload", "finish_line"),
         ("evaluation period of ", "workload", "evaluate_every"),
         ("budget of ", "workload", "budget_s"),
+        ("ranks of ", "workload", "ranks"),
         ("source of ", "submission", "source"),
     ):
         values: dict[str, dict[str, int]] = {}

@@ -16,8 +16,9 @@ from harness.rulesets import Ruleset
 from harness.seeds import derive
 from harness.targets.arithmetic import Crossing, Run
 from harness.trial.record import RESUMABLE, Record, Row, read_record, read_rows
-from harness.trial.referee import Watcher, run_trial
+from harness.trial.referee import run_trial
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
 
 NEVER = 1e30

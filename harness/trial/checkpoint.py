@@ -1,6 +1,7 @@
 """Checkpoints: the runner writes a state aside, the referee takes it over whole and adds the clock.
 
     checkpoint/step_<n>/   weights.safetensors  state.pt     from the runner; to the referee opaque but for the weights
+                           state_<rank>.pt                   the same of each further rank
                            position.json                     from the referee, written last: sha256 of the others, seconds so far
 
 The last two are kept; a damaged one is passed over for the one before.
@@ -12,6 +13,7 @@ import os
 import random
 import shutil
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,11 @@ WEIGHTS, STATE, POSITION = "weights.safetensors", "state.pt", "position.json"
 KEPT = 2
 STATE_FACTOR, STATE_EXTRA_BYTES = 64, 1 << 30
 """The state may have so many times the bytes of the weights, and so many more."""
+
+
+def state_of(rank: int) -> str:
+    """Returns the name of the file with the state of a rank."""
+    return f"state_{rank}.pt" if rank else STATE
 
 
 class HandedIn(ValueError):
@@ -60,7 +67,7 @@ class CheckpointStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def accept(self, pending: Path, position: Position, weights_bytes: int) -> Checkpoint:
+    def accept(self, pending: Path, position: Position, weights_bytes: int, ranks: int = 1) -> Checkpoint:
         """Takes over what the (frozen) runner wrote to `pending`; on return it is durable.
 
         This one and the one before are kept; others go, also damaged ones of later steps. The files move to a folder of the referee's
@@ -72,7 +79,8 @@ class CheckpointStore:
         aside = self._folder / ".part"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
-        limits = {WEIGHTS: most_bytes(weights_bytes), STATE: STATE_FACTOR * weights_bytes + STATE_EXTRA_BYTES}
+        limits = {WEIGHTS: most_bytes(weights_bytes)}
+        limits |= {state_of(rank): STATE_FACTOR * weights_bytes + STATE_EXTRA_BYTES for rank in range(ranks)}
         try:
             source = os.open(pending, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
@@ -112,11 +120,10 @@ class CheckpointStore:
         return sorted(self._folder.glob("step_*"), reverse=True)
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Writes parameters and buffers of a model as safetensors, each tensor contiguous and on its own."""
-    save_file(
-        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}, path
-    )
+def save_weights(model: nn.Module, path: Path, instead: Mapping[str, Tensor] | None = None) -> None:
+    """Writes parameters and buffers of a model, some of them replaced, as safetensors, each tensor contiguous and on its own."""
+    tensors = {**model.state_dict(), **(instead or {})}
+    save_file({name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}, path)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

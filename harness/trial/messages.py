@@ -10,18 +10,32 @@ import json
 import select
 import socket
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.workload import Evaluation
 
+if TYPE_CHECKING:
+    from harness.trial.sandbox import View
+
 MAX_MESSAGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of a trial's ranks a runner is to be, and where rank 0 can be met by the others."""
+
+    ranks: int = 1
+    first_rank: int = 0
+    local_ranks: int = 1
+    master_host: str = "127.0.0.1"
+    master_port: int = 0
 
 
 @dataclass(frozen=True)
 class Task:
     """What to run, and where: folders with workload, submission, data, to write to, and (or None) to go on from.
 
-    `memory_bytes` is how much the process may take.
+    `memory_bytes` is how much each of its processes may take.
     """
 
     spec: dict[str, Any]
@@ -31,6 +45,15 @@ class Task:
     data: str
     scratch: str
     checkpoint: str | None
+    place: Place = Place()
+
+    @staticmethod
+    def of(spec: dict[str, Any], view: "View", memory_bytes: int, place: Place) -> "Task":
+        """Returns the task of a runner that is shown `view`."""
+        folders = {name: str(getattr(view, name)) for name in ("workload", "source", "data", "scratch")}
+        return Task(
+            spec=spec, memory_bytes=memory_bytes, **folders, checkpoint=str(view.checkpoint) if view.checkpoint else None, place=place
+        )
 
 
 @dataclass(frozen=True)
@@ -111,6 +134,8 @@ def decode(line: bytes) -> Message:
         kind = _KINDS[fields.pop("kind")]
         if kind is Resume and fields.get("evaluation") is not None:
             fields["evaluation"] = Evaluation(**fields["evaluation"])
+        if kind is Task:
+            fields["place"] = Place(**fields["place"])
         message = kind(**fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ProtocolError(f"not a message: {line[:80]!r}") from None

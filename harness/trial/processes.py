@@ -122,6 +122,15 @@ class Tree:
         return rough if rough <= suspicious else sum(_status_bytes(p.pid, "smaps_rollup", "Pss:") for p in members)
 
 
+def out_of_memory_kills() -> int:
+    """Returns how often the kernel has killed a process for want of memory since boot."""
+    try:
+        with open("/proc/vmstat") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
+    except OSError:
+        return 0
+
+
 def _signal(processes: Iterable[psutil.Process], number: int) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):

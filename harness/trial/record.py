@@ -99,6 +99,8 @@ class Record:
     host_memory_bytes: int
     device_memory_bytes: int
     segments: tuple[Segment, ...]
+    ranks: int
+    frozen_ranks: int
     sandbox: str
     hardware: str
     versions: Mapping[str, str]

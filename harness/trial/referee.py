@@ -5,20 +5,20 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn, Protocol, TypeVar
+from typing import NoReturn, TypeVar
 
 from harness.data import prepare
 from harness.errors import UserError
 from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
-from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, HandedIn, Position, hash_handed_in, most_bytes, sha256
+from harness.trial.checkpoint import WEIGHTS, Checkpoint, HandedIn, Position, hash_handed_in, most_bytes, sha256
 from harness.trial.clock import Clock
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.messages import Failed, Message, Paused, ProtocolError, Ready, Resume, Stop, Swapped, Task, Written
+from harness.trial.nodes import MEMORY_SHARE, Nodes
 from harness.trial.owner import Owner
 from harness.trial.probe import probe
 from harness.trial.processes import StillRunning, adopt_orphans
@@ -26,33 +26,17 @@ from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
 from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
 from harness.trial.sandbox import View, build, choose
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Race, Watcher, alone
 from harness.workload import Evaluation
 
 TICK_S = 0.5
 WATCH_S = 2.0
-MEMORY_SHARE = 0.8
 WRITE_S, WRITE_BYTES_PER_S = 0.05, 2e8
 """CPU seconds that writing files may take a runner off the clock: so many, and one more for each so many bytes."""
 RESTORE_FACTOR, RESTORE_S = 1.25, 1.0
 """The same for setting up again on a resume: so many times what the first set-up took, and so many seconds more."""
 RAN_ON_S = 0.05
 M = TypeVar("M", bound=Message)
-
-
-class Watcher(Protocol):
-    """Is told how a trial goes, for a display; nothing depends on it."""
-
-    def started(self, spec: TrialSpec) -> None:
-        """The trial begins, or goes on."""
-
-    def progress(self, step: int, time_s: float) -> None:
-        """So many steps, so many seconds on the clock; twice a second."""
-
-    def evaluated(self, row: Row) -> None:
-        """An evaluation was made."""
-
-    def ended(self, record: Record, folder: Path) -> None:
-        """The verdict."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +46,6 @@ class Patience:
     startup_s: float = 900.0
     write_s: float = 600.0
     answer_s: float = 10.0
-
-
-Race = Callable[[TrialSpec, Row | None], str | None]
-"""Says after an evaluation (or before the first, with None) why a trial need not go on, or None while it must."""
 
 
 class Ended(Exception):
@@ -78,7 +58,13 @@ class Ended(Exception):
 
 
 def run_trial(
-    spec: TrialSpec, path: Path, cache: Path, watcher: Watcher, patience: Patience | None = None, race: Race | None = None
+    spec: TrialSpec,
+    path: Path,
+    cache: Path,
+    watcher: Watcher,
+    patience: Patience | None = None,
+    race: Race = alone,
+    nodes: Nodes | None = None,
 ) -> Record:
     """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
 
@@ -98,7 +84,7 @@ def run_trial(
                 folder.must_be(spec)
             if record is None or record.verdict in RESUMABLE:
                 folder.reopen()
-                record = Referee(spec, folder, cache, watcher, patience or Patience(), owner, race or _alone).run()
+                record = Referee(spec, folder, cache, watcher, patience or Patience(), owner, race, nodes or Nodes()).run()
     except OSError as error:
         again = "make room or choose another out=; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
@@ -110,10 +96,18 @@ class Referee:
     """One trial being run."""
 
     def __init__(
-        self, spec: TrialSpec, folder: TrialFolder, cache: Path, watcher: Watcher, patience: Patience, owner: Owner, race: Race
+        self,
+        spec: TrialSpec,
+        folder: TrialFolder,
+        cache: Path,
+        watcher: Watcher,
+        patience: Patience,
+        owner: Owner,
+        race: Race,
+        nodes: Nodes,
     ) -> None:
         self.spec, self.folder, self.cache, self.watcher, self.patience, self.owner = spec, folder, cache, watcher, patience, owner
-        self.race = race
+        self.race, self.nodes, self.ranks = race, nodes, spec.workload.ranks
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
         self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
@@ -142,24 +136,26 @@ class Referee:
             workload=Path(self.spec.workload_path),
             veiled=workload.veiled_files(),
         )
-        sandbox = build(mode, view, self.cache)
+        sandbox = build(mode, view, self.cache, alone=self.nodes.count == 1)
+        place = self.nodes.begin(self.folder.path, self.ranks, view.checkpoint, machine)
         with RunnerProcess(sandbox, self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
             self.clock = Clock(self.runner.tree.cpu_s)
             try:
                 self.memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-                self._send(_task(self.spec, sandbox.view, self.memory_bytes))
+                self._send(Task.of(self.spec.to_json(), sandbox.view, self.memory_bytes, place))
                 self.evaluator = Evaluator(workload, data)
                 self._course(checkpoint)
             except (Ended, HandedIn) as end:
                 self.clock.stop("evaluation")
                 ended = end if isinstance(end, Ended) else Ended("rejected", f"what was handed in cannot be taken: {end}")
-        return self._close(ended, mode)
+        return self._close(ended, sandbox.mode)
 
     def _course(self, checkpoint: Checkpoint | None) -> NoReturn:
         """Runs the trial until something raises Ended."""
         self._wait(Ready, self.patience.startup_s)
-        rehearsed = (self.folder.scratch / PENDING / WEIGHTS, self.folder.scratch / PENDING / STATE)
-        self.weights_bytes, self.written_bytes = rehearsed[0].stat().st_size, sum(path.stat().st_size for path in rehearsed)
+        rehearsed = self.folder.scratch / PENDING
+        self.weights_bytes = (rehearsed / WEIGHTS).stat().st_size
+        self.written_bytes = sum(path.stat().st_size for path in rehearsed.iterdir())
         if checkpoint is not None:
             self._go_back_to(checkpoint)
         else:
@@ -172,8 +168,9 @@ class Referee:
             self.device_memory_bytes = max(self.device_memory_bytes, paused.device_memory_bytes)
             written = self._written(self._write_allowance_s())
             self._freeze()
-            position = self._position(paused.done)
-            saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position, self.weights_bytes)
+            memory = self.host_memory_bytes, self.device_memory_bytes
+            position = Position(self.step, self.examples, paused.done, self.clock.read(), *memory)
+            saved = self.folder.checkpoints.accept(self.folder.scratch / PENDING, position, self.weights_bytes, self.ranks)
             self.written_bytes = sum(path.stat().st_size for path in saved.folder.iterdir())
             self._evaluation(saved.folder / WEIGHTS, written.swaps, last=paused.done)
 
@@ -311,7 +308,7 @@ class Referee:
         return self._of_kind(message, Written)
 
     def _write_allowance_s(self) -> float:
-        return WRITE_S + self.written_bytes / WRITE_BYTES_PER_S
+        return self.ranks * WRITE_S + self.written_bytes / WRITE_BYTES_PER_S
 
     def _must_be_due(self, paused: Paused) -> None:
         """Ends the trial when an evaluation is asked for that is not due: seen more often, chance would meet the target sooner."""
@@ -328,6 +325,8 @@ class Referee:
             return
         self.watched_s = time.monotonic()
         self.owner.beat()
+        if failed := self.nodes.trouble():
+            raise Ended(failed.verdict, failed.reason)
         if trouble := self.runner.memory_trouble(self.memory_bytes):
             raise Ended("out_of_memory", trouble)
         if trouble := self.runner.scratch_trouble():
@@ -346,7 +345,8 @@ class Referee:
 
     def _of_kind(self, message: Message, kind: type[M]) -> M:
         if isinstance(message, Failed):
-            raise Ended(message.verdict, message.reason)
+            failed = self.nodes.cause_of(message)
+            raise Ended(failed.verdict, failed.reason)
         if not isinstance(message, kind):
             raise Ended("rejected", f"the runner said {type(message).__name__} where only {kind.__name__} may come")
         return message
@@ -360,9 +360,6 @@ class Referee:
             self.runner.channel.send(message)
         except OSError:
             self._runner_ended()
-
-    def _position(self, done: bool) -> Position:
-        return Position(self.step, self.examples, done, self.clock.read(), self.host_memory_bytes, self.device_memory_bytes)
 
     def _best(self) -> float | None:
         metrics = [row.valid_metric for row in self.rows if math.isfinite(row.valid_metric)]
@@ -392,6 +389,8 @@ class Referee:
             host_memory_bytes=self.host_memory_bytes,
             device_memory_bytes=self.device_memory_bytes,
             segments=self.folder.segments(reading.time_s),
+            ranks=self.ranks,
+            frozen_ranks=self.ranks // self.nodes.count,
             sandbox=sandbox,
             hardware=self.machine.fingerprint,
             versions=versions(),
@@ -399,19 +398,3 @@ class Referee:
             evals_sha256=self.folder.hash_rows(),
             **asdict(reading),
         )
-
-
-def _alone(spec: TrialSpec, row: Row | None) -> None:
-    return None
-
-
-def _task(spec: TrialSpec, view: View, memory_bytes: int) -> Task:
-    return Task(
-        spec=spec.to_json(),
-        memory_bytes=memory_bytes,
-        workload=str(view.workload),
-        source=str(view.source),
-        data=str(view.data),
-        scratch=str(view.scratch),
-        checkpoint=str(view.checkpoint) if view.checkpoint else None,
-    )

@@ -16,7 +16,7 @@ from types import TracebackType
 import psutil
 
 from harness.trial.messages import Channel, Failed, Message, Paused, ProtocolError, Written
-from harness.trial.processes import Tree
+from harness.trial.processes import Tree, out_of_memory_kills
 from harness.trial.sandbox import PROJECT, Sandbox
 
 # what the runner writes to scratch
@@ -38,7 +38,7 @@ class RunnerProcess:
         here.settimeout(SEND_S)
         self._scratch, self._scratch_bytes = scratch, int(SCRATCH_SHARE * psutil.disk_usage(str(scratch)).free)
         self._progress = os.open(scratch / PROGRESS, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
-        self._out_of_memory_kills = _out_of_memory_kills()
+        self._out_of_memory_kills = out_of_memory_kills()
         self.process = subprocess.Popen(
             [*sandbox.command, sys.executable, "-m", "harness.trial.runner", str(there.fileno())],
             pass_fds=[there.fileno()],
@@ -119,7 +119,7 @@ class RunnerProcess:
         number = -code if code < 0 else code - 128  # bwrap reports a signal as 128 more
         if number <= 0:
             return False, f"the runner's process ended by itself (exit code {code})"
-        if _out_of_memory_kills() > self._out_of_memory_kills:
+        if out_of_memory_kills() > self._out_of_memory_kills:
             return True, "the system killed the runner because memory ran out"
         return False, f"the runner's process was killed by signal {number}"
 
@@ -185,12 +185,3 @@ def environment(threads: int) -> dict[str, str]:
     fixed = {"PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     libraries = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
     return kept | fixed | libraries
-
-
-def _out_of_memory_kills() -> int:
-    """Returns how often the kernel has killed a process for want of memory since boot."""
-    try:
-        with open("/proc/vmstat") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
-    except OSError:
-        return 0

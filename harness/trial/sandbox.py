@@ -24,6 +24,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 INSIDE = Path("/finishline")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/sys")
 DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
+NETWORK_DEVICES = ("/dev/infiniband",)
+OPEN = "bwrap+network"
+"""The mode of a trial on several nodes, as its record says it."""
 TMP_BYTES = 4 << 30
 PACKAGES = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
 
@@ -71,8 +74,10 @@ def works() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def build(mode: str, view: View, cache: Path) -> Sandbox:
+def build(mode: str, view: View, cache: Path, alone: bool = True) -> Sandbox:
     """Returns the sandbox of a mode that `choose` gave; `cache` is where veiled modules are kept.
+
+    A runner that is not `alone`, but has ranks on other nodes, is left the network; the mode then says so.
 
     Raises:
         UserError: data or ledger lie in a folder that every runner is shown.
@@ -86,7 +91,7 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         checkpoint=INSIDE / "checkpoint" if view.checkpoint else None,
         workload=view.workload,
     )
-    words = ["bwrap", *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    words = ["bwrap", *_namespaces(alone), "--proc", "/proc", "--dev", "/dev"]
     for place in ("/tmp", "/dev/shm"):  # first: the project may lie below /tmp
         words += ["--size", str(TMP_BYTES), "--tmpfs", place]
     shown = [Path(path) for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries()))]
@@ -96,7 +101,7 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
         words += ["--ro-bind-try", str(path), str(path)]
     for path in dict.fromkeys(_foreign_packages(shown)):
         words += ["--tmpfs", str(path), "--remount-ro", str(path)]
-    for device in (path for pattern in DEVICES for path in glob.glob(pattern)):
+    for device in (path for pattern in (*DEVICES, *(() if alone else NETWORK_DEVICES)) for path in glob.glob(pattern)):
         words += ["--dev-bind", device, device]
     for module in _code(view.workload):
         words += ["--ro-bind", str(module), str(module)]
@@ -113,15 +118,16 @@ def build(mode: str, view: View, cache: Path) -> Sandbox:
     words += ["--bind", str(view.scratch), str(inside.scratch), "--chdir", str(inside.scratch)]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--"]
     return Sandbox(
-        mode, tuple(words), View(inside.source, inside.data, inside.scratch, view.checkpoint and inside.checkpoint, view.workload)
+        mode if alone else OPEN,
+        tuple(words),
+        View(inside.source, inside.data, inside.scratch, view.checkpoint and inside.checkpoint, view.workload),
     )
 
 
-def _namespaces() -> list[str]:
-    return [
-        *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
-        *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "runner"),
-    ]
+def _namespaces(alone: bool = True) -> list[str]:
+    no_network = ("--unshare-net", "--unshare-uts", "--hostname", "runner") if alone else ()
+    always = ("--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+    return [*always, *no_network]
 
 
 def _libraries() -> list[str]:

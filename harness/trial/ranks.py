@@ -1,0 +1,125 @@
+"""The ranks of a trial: the same program in one process for each device, of which rank 0 speaks to the referee.
+
+A runner with several ranks forks, before anything is built, into one process a rank and one that waits for the first of them to end.
+Gradients go through `torch.distributed` (NCCL on GPUs, gloo else); what the harness itself has to say goes through a gloo group of its
+own, so that a rank that waits while the clock stands takes no CPU and no GPU, and for as long as an evaluation may take.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from harness.trial.messages import Failed, Place
+from harness.trial.processes import die_with_parent, out_of_memory_kills
+
+EXCHANGE = timedelta(minutes=10)
+"""How long a rank waits for the others in an exchange of gradients; one that has died is noticed at once and by other means."""
+STANDSTILL = timedelta(days=1)
+T = TypeVar("T")
+
+
+def fork(place: Place, threads: int, report: Callable[[Failed], None]) -> int:
+    """Becomes the ranks of this node and returns in each its number among all ranks; with one rank it is this process.
+
+    The process that was there before stays to watch them and never returns: it ends, and with it all of them, when one has ended.
+    """
+    if place.ranks == 1:
+        return 0
+    ranks = {}
+    for local_rank in range(place.local_ranks):
+        pid = os.fork()
+        if pid == 0:
+            die_with_parent()
+            _set_environment(place, local_rank, threads)
+            return place.first_rank + local_rank
+        ranks[pid] = place.first_rank + local_rank
+    kills = out_of_memory_kills()
+    ended, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    if ranks[ended] != 0 or code != 0:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended by itself (exit code {code})"
+        memory = code < 0 and out_of_memory_kills() > kills
+        report(Failed("out_of_memory" if memory else "crashed", f"rank {ranks[ended]} {how}{', because memory ran out' if memory else ''}"))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _set_environment(place: Place, local_rank: int, threads: int) -> None:
+    """Sets the variables that `torchrun` sets."""
+    variables = {
+        "RANK": place.first_rank + local_rank,
+        "LOCAL_RANK": local_rank,
+        "WORLD_SIZE": place.ranks,
+        "LOCAL_WORLD_SIZE": place.local_ranks,
+        "GROUP_RANK": place.first_rank // place.local_ranks,
+        "MASTER_ADDR": place.master_host,
+        "MASTER_PORT": place.master_port,
+        "OMP_NUM_THREADS": threads,
+        "TORCH_NCCL_ENABLE_MONITORING": 0,  # it takes ranks that stand still for dead
+    }
+    os.environ.update({name: str(value) for name, value in variables.items()})
+    if place.local_ranks == place.ranks:
+        os.environ.update(dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo"))
+
+
+class Ranks:
+    """One rank among those of its trial; with one rank alone every method does nothing."""
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.rank, self.world_size = rank, world_size
+        self.local_rank = int(os.environ.get("LOCAL_RANK", "0")) if world_size > 1 else 0
+        self.process_group: dist.ProcessGroup | None = None
+        self._network: DistributedDataParallel | None = None
+        if world_size > 1:
+            if torch.cuda.is_available():
+                torch.cuda.set_device(self.local_rank)
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=EXCHANGE)
+            self.process_group = dist.new_group(timeout=EXCHANGE)
+            self._control = dist.new_group(backend="gloo", timeout=STANDSTILL)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Returns the network whose backward pass leaves in `grad` the mean over the ranks; it shares the model's parameters."""
+        if self.world_size == 1:
+            return model
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # its new name is not in torch 2.11
+            self._network = DistributedDataParallel(model, broadcast_buffers=False)
+        return self._network
+
+    def no_sync(self) -> AbstractContextManager[None]:
+        """Returns a context in which gradients stay each rank's own."""
+        return self._network.no_sync() if self._network is not None else nullcontext()
+
+    def gather(self, mine: T) -> list[T]:
+        """Returns what every rank gave, in the order of the ranks, to all of them; none goes on before all are here."""
+        if self.world_size == 1:
+            return [mine]
+        everybodys: list[Any] = [None] * self.world_size
+        dist.all_gather_object(everybodys, mine, group=self._control)
+        return everybodys
+
+    def from_first(self, item: Any) -> Any:
+        """Returns what rank 0 gave, to all ranks."""
+        box: list[Any] = [item]
+        if self.world_size > 1:
+            dist.broadcast_object_list(box, src=0, group=self._control)
+        return box[0]
+
+    def mean_of_buffers(self, model: nn.Module) -> dict[str, Tensor]:
+        """Returns the model's floating-point buffers, each as its mean over the ranks; the model keeps its own. Empty with one rank."""
+        if self.world_size == 1:
+            return {}
+        kept = model.state_dict().keys()
+        means = {name: buffer.clone() for name, buffer in model.named_buffers() if name in kept and buffer.is_floating_point()}
+        for buffer in means.values():
+            dist.all_reduce(buffer, group=self.process_group)
+            buffer /= self.world_size
+        return means

@@ -1,0 +1,31 @@
+"""Who looks on while a trial runs: for a display, and to say when it need not go on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from harness.trial.record import Record, Row
+from harness.trial.spec import TrialSpec
+
+Race = Callable[[TrialSpec, Row | None], str | None]
+"""Says after an evaluation (or before the first, with None) why a trial need not go on, or None while it must."""
+
+
+class Watcher(Protocol):
+    """Is told how a trial goes, for a display; nothing depends on it."""
+
+    def started(self, spec: TrialSpec) -> None:
+        """The trial begins, or goes on."""
+
+    def progress(self, step: int, time_s: float) -> None:
+        """So many steps, so many seconds on the clock; twice a second."""
+
+    def evaluated(self, row: Row) -> None:
+        """An evaluation was made."""
+
+    def ended(self, record: Record, folder: Path) -> None:
+        """The verdict."""
+
+
+def alone(spec: TrialSpec, row: Row | None) -> None:
+    """The race of a trial that has no rivals."""

@@ -1,0 +1,283 @@
+"""Several ranks: the same mathematics on 1, 2 and 4, exact resume, a dead rank that ends the trial, ranks on other nodes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from harness.project import Project
+from harness.trial import nodes as nodes_module
+from harness.trial.checkpoint import load_state
+from harness.trial.nodes import Nodes
+from harness.trial.record import Record, Row
+from harness.trial.referee import run_trial
+from harness.trial.sandbox import PROJECT
+from harness.trial.spec import TrialSpec
+from tests.conftest import SGD, Outcome, Silent, World
+
+SMALL = {
+    "vit": {"train": 512, "valid": 64, "test": 64},
+    "resnet": {"train": 512, "valid": 64, "test": 64},
+    "click": {"train_sessions": 20000, "held_out_sessions": 500, "queries": 200},
+}
+STEPS = 50
+DONE = """
+taken = 0
+def step(self, batch):
+    super().step(batch)
+    self.taken += 1
+def done(self):
+    return self.taken >= 50
+"""
+OWN_EXCHANGE = """
+def step(self, batch):
+    self.optimizer.zero_grad()
+    with self.no_sync():
+        self.losses(batch).mean().backward()
+    for p in self.model.parameters():
+        torch.distributed.all_reduce(p.grad, group=self.process_group)
+        p.grad /= self.world_size
+    self.optimizer.step()
+"""
+NO_EXCHANGE = """
+def step(self, batch):
+    with self.no_sync():
+        super().step(batch)
+"""
+
+
+def after(steps: int) -> Callable[[TrialSpec, Row | None], str | None]:
+    """A race that stops a trial, whose checkpoint is then kept."""
+    return lambda spec, row: "enough" if row is not None and row.step >= steps else None
+
+
+def weights(spec: TrialSpec, folder: Path, cache: Path, nodes: Nodes | None = None, steps: int = STEPS) -> dict[str, torch.Tensor]:
+    """Trains for so many steps and returns the weights."""
+    record = run_trial(spec, folder, cache, Silent(), race=after(steps), nodes=nodes)
+    assert record.verdict == "stopped", record.reason
+    return load_file(folder / "checkpoint" / f"step_{steps:08d}" / "weights.safetensors")
+
+
+def real(world: World, name: str, ranks: int, code: str = SGD, steps: int = STEPS) -> TrialSpec:
+    """A trial on one of the project's own workloads, with less data."""
+    project = Project(PROJECT)
+    config = project.workload(f"{name}/cpu")
+    never = -1.0 if config.direction == "minimize" else 2.0
+    config = replace(config, data={**config.data, **SMALL[name]}, ranks=ranks, target=never)
+    every = config.reference_batch * steps
+    return replace(world.spec(code), workload=config, workload_path=str(project.workload_folder(config)), evaluate_every=every)
+
+
+def distance(these: dict[str, torch.Tensor], those: dict[str, torch.Tensor]) -> float:
+    """The relative difference between two sets of weights, taken as vectors."""
+    one, other = (torch.cat([tensors[name].flatten().double() for name in sorted(tensors)]) for tensors in (these, those))
+    return float((one - other).norm() / other.norm())
+
+
+@pytest.mark.parametrize("name", ["vit", "click"])
+def test_the_same_mathematics_on_any_number_of_ranks(world: World, name: str) -> None:
+    alone = weights(real(world, name, 1), world.root / "1", world.cache)
+    for ranks in (2, 4):
+        there = distance(weights(real(world, name, ranks), world.root / str(ranks), world.cache), alone)
+        print(name, ranks, there)
+        assert there < 1e-6
+
+
+def test_a_submission_may_own_the_exchange(world: World) -> None:
+    usual = weights(real(world, "vit", 2, steps=5), world.root / "usual", world.cache, steps=5)
+    own = weights(real(world, "vit", 2, OWN_EXCHANGE, 5), world.root / "own", world.cache, steps=5)
+    none = weights(real(world, "vit", 2, NO_EXCHANGE, 5), world.root / "none", world.cache, steps=5)
+    assert distance(own, usual) < 1e-6
+    assert distance(none, usual) > 1e-4
+
+
+def test_batch_norm_keeps_statistics_of_each_rank_and_is_evaluated_with_their_mean(world: World) -> None:
+    saved = weights(real(world, "resnet", 2, steps=5), world.root / "trial", world.cache, steps=5)
+    folder = world.root / "trial" / "checkpoint" / "step_00000005"
+    first, second = (load_state(folder / name)["buffers"] for name in ("state.pt", "state_1.pt"))
+    running = [name for name in first if "running" in name]
+    assert running
+    for name in running:
+        assert not torch.equal(first[name], second[name])
+        assert torch.allclose(saved[name], (first[name] + second[name]) / 2)
+
+
+class StopsAt(Silent):
+    """A watcher whose referee is interrupted at an evaluation."""
+
+    def __init__(self, evaluation: int) -> None:
+        super().__init__()
+        self.evaluation = evaluation
+
+    def evaluated(self, row: Row) -> None:
+        super().evaluated(row)
+        if row.evaluation == self.evaluation:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_trial_goes_on_in_all_ranks(world: World) -> None:
+    spec, whole, cut = world.spec(SGD, ranks=2), world.root / "whole", world.root / "cut"
+    expected = weights(spec, whole, world.cache)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, cut, world.cache, StopsAt(3))
+    assert {name: tensor.tolist() for name, tensor in weights(spec, cut, world.cache).items()} == {
+        name: tensor.tolist() for name, tensor in expected.items()
+    }
+
+
+class Looks(Silent):
+    """A watcher that looks, while the clock stands, whether every process below the referee stands too."""
+
+    def evaluated(self, row: Row) -> None:
+        super().evaluated(row)
+        below = [p for p in psutil.Process().children(recursive=True) if "harness.trial.runner" in p.cmdline()]
+        assert len(below) >= 3  # one for each rank and the one that waits for them
+        assert {p.status() for p in below} <= {psutil.STATUS_STOPPED}
+
+
+def test_all_ranks_of_this_node_stand_while_the_clock_stands(world: World) -> None:
+    watcher = Looks()
+    record = run_trial(world.spec(DONE, ranks=2), world.root / "trial", world.cache, watcher)
+    assert (record.verdict, record.steps, record.ranks, record.frozen_ranks) == ("missed", 50, 2, 2), record.reason
+    assert len(watcher.rows) == 6
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "none"])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("os.kill(os.getpid(), 9)", "rank 1 was killed by signal 9"),
+        ("os._exit(0)", "rank 1 ended by itself (exit code 0)"),
+        ("raise KeyError('why')", "KeyError: 'why' at submission.py"),
+    ],
+    ids=["killed", "gone", "raises"],
+)
+def test_a_dead_rank_ends_the_trial(world: World, sandbox: str, what: str, reason: str) -> None:
+    code = f"def step(self, batch):\n    import os\n    if self.rank == 1:\n        {what}\n    super().step(batch)\n"
+    record = world.run(code, ranks=2, sandbox=sandbox).record
+    assert record.verdict == "crashed"
+    assert record.reason.startswith(reason)
+    assert record.wall_s < 60
+
+
+def test_a_rank_that_hangs_is_ended_at_the_budget(world: World) -> None:
+    code = "def step(self, batch):\n    import time\n    if self.rank == 1:\n        time.sleep(1000)\n    super().step(batch)\n"
+    record = world.run(code, ranks=2, budget_s=2.0, sandbox="auto").record
+    assert record.verdict in ("timed_out", "missed")
+    assert record.time_s < 5
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "reason"),
+    [
+        ("def done(self):\n    return self.rank == 0\n", "crashed", "do not agree on (step, examples, done())"),
+        ("def batch_size(self, workload):\n    return 15\n", "crashed", "15, which cannot be dealt evenly to 2 ranks"),
+        ("def select(self, stream):\n    return stream.next(3)\n", "crashed", "3 examples cannot be dealt evenly to 2 ranks"),
+        ("def setup(self):\n    super().setup()\n    torch.save = None if self.rank else torch.save\n", "rejected", "save was replaced"),
+    ],
+    ids=["done", "batch size", "batch", "guard"],
+)
+def test_what_goes_wrong_in_one_rank_is_told(world: World, code: str, verdict: str, reason: str) -> None:
+    record = world.run(code, ranks=2).record
+    assert (record.verdict, reason in record.reason) == (verdict, True), record.reason
+
+
+TELLS = """
+def setup(self):
+    import os
+    super().setup()
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR")
+    os.write(1, f"here {' '.join(os.environ[name] for name in names)}\\n".encode())
+"""
+
+
+def test_each_rank_finds_the_environment_of_torchrun(world: World) -> None:
+    log = world.run(TELLS + DONE, ranks=2).folder / "log.txt"
+    assert sorted(line for line in log.read_text().splitlines() if line.startswith("here")) == [
+        "here 0 0 2 2 127.0.0.1",
+        "here 1 1 2 2 127.0.0.1",
+    ]
+
+
+HELPER = """
+import json, sys
+from pathlib import Path
+from harness.trial import nodes
+from harness.trial.spec import TrialSpec
+spec, trial, job, cache = sys.argv[1:]
+nodes.assist(TrialSpec.from_json(json.loads(spec)), Path(trial), 1, job, Path(cache))
+"""
+
+
+@contextmanager
+def second_node(spec: TrialSpec, trial: Path, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A helper of job 7-0, as a process of this machine."""
+    words = [sys.executable, "-c", HELPER, json.dumps(spec.to_json()), str(trial), "7-0", str(cache)]
+    with subprocess.Popen(words, cwd=PROJECT, process_group=0) as helper:
+        try:
+            yield helper
+            Nodes(2, "7-0").dismiss(trial)
+            assert helper.wait(timeout=30) in (0, -signal.SIGKILL)
+        finally:
+            helper.kill()
+
+
+def on_two_nodes(spec: TrialSpec, world: World, **more: object) -> Outcome:
+    folder = world.root / "two"
+    with second_node(spec, folder, world.cache):
+        return Outcome(run_trial(spec, folder, world.cache, Silent(), nodes=Nodes(2, "7-0"), **more), folder)
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "none"])
+def test_ranks_on_two_nodes(world: World, sandbox: str) -> None:
+    spec = world.spec(SGD, ranks=2, sandbox=sandbox)
+    one = weights(spec, world.root / "one", world.cache)
+    outcome = on_two_nodes(spec, world, race=after(STEPS))
+    record = outcome.record
+    assert (record.verdict, record.ranks, record.frozen_ranks) == ("stopped", 2, 1), record.reason
+    assert record.sandbox == {"auto": "bwrap+network", "none": "none"}[sandbox]
+    two = load_file(outcome.folder / "checkpoint" / f"step_{STEPS:08d}" / "weights.safetensors")
+    assert all(torch.equal(two[name], one[name]) for name in one)
+
+
+def test_what_goes_wrong_on_another_node_is_told(world: World) -> None:
+    code = "def step(self, batch):\n    import os\n    if self.rank == 1:\n        os.kill(os.getpid(), 9)\n    super().step(batch)\n"
+    record = on_two_nodes(world.spec(code, ranks=2), world).record
+    assert record.verdict == "crashed"
+    assert record.reason.startswith("on node 1 (")
+    assert "rank 1 was killed by signal 9" in record.reason
+
+
+class KillsHelper(Silent):
+    """A watcher that kills the second node's helper, and with it its ranks, at an evaluation."""
+
+    def __init__(self, helper: subprocess.Popen[bytes]) -> None:
+        super().__init__()
+        self.helper = helper
+
+    def evaluated(self, row: Row) -> None:
+        if row.evaluation == 2:
+            os.killpg(self.helper.pid, signal.SIGKILL)
+
+    def ended(self, record: Record, folder: Path) -> None: ...
+
+
+def test_a_node_that_is_lost_ends_the_trial(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes_module, "SILENT_S", 8.0)
+    spec, folder = world.spec(SGD, ranks=2), world.root / "two"
+    started = time.monotonic()
+    with second_node(spec, folder, world.cache) as helper:
+        record = run_trial(spec, folder, world.cache, KillsHelper(helper), nodes=Nodes(2, "7-0"))
+    assert record.verdict == "crashed", record.reason
+    assert time.monotonic() - started < 60
