@@ -90,7 +90,6 @@ def must_fit(due: Sequence[TrialSpec], launcher: Slurm) -> None:
             raise UserError(f"the cluster has no default partition: add launcher.partition={'|'.join(sorted(there))}")
         if name not in there:
             raise UserError(f"no partition '{name}'{suggest(name, filter(None, there))}")
-        _must_share_out(array)
         has = there[name]
         memory = ("GiB of memory", wanted.memory_gb, has.memory_mb / 1024)
         for what, asked, most in (("GPUs", wanted.gpus, has.gpus), ("CPUs", wanted.cpus, has.cpus), memory):
@@ -98,6 +97,7 @@ def must_fit(due: Sequence[TrialSpec], launcher: Slurm) -> None:
                 where = f"partition '{name}'" if name else "the default partition"
                 words = f"one trial of {array.trials[0].workload.id} asks for {asked:g} {what}"
                 raise UserError(f"{words}, and no node of {where} has more than {most:.4g}: see configs/launcher/slurm.yaml")
+        _must_share_out(array)
 
 
 def _must_share_out(array: Array) -> None:
@@ -180,6 +180,7 @@ def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
         "qos": resources.qos,
         "constraint": resources.constraint,
         "nodes": resources.nodes,
+        "ntasks_per_node": 1 if resources.nodes > 1 else None,
         "gpus_per_node": resources.gpus or None,
         "cpus_per_task": resources.cpus,
         "mem": f"{round(resources.memory_gb * 1024)}M",

@@ -117,7 +117,7 @@ def _sign_of_life(folder: Path) -> tuple[bytes, int] | None:
 
 def _job() -> str:
     """Returns what tells this run of a job from its earlier ones."""
-    return f"{os.environ['SLURM_JOB_ID']}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
+    return f"{os.environ.get('SLURM_JOB_ID', '0')}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
 
 
 def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes | None = None) -> None:

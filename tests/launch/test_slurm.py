@@ -78,6 +78,12 @@ def test_the_sbatch_file_is_the_golden_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.read_text()
 
 
+def test_the_sbatch_file_of_a_trial_on_two_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    text = ArrayExecutor(Path("/ledger/jobs/one"), Resources(nodes=2, gpus=4, python="python"), Slurm(), 3).text()
+    assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_two_nodes.sbatch").read_text()
+
+
 def test_what_sinfo_says(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["main*|gpu:4|8|16000", "big|gpu:a100:8(S:0-1),nvme:2|64+|1000000+", "big|(null)|128|500000", "mixed|gpu:a:1,gpu:b:2|8|1"]
     answers(monkeypatch, sinfo="\n".join(lines) + "\n")
@@ -107,6 +113,25 @@ def test_what_no_node_has(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpe
     with pytest.raises(UserError) as error:
         must_fit(trials, Slurm(resources))
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "resources", "says"),
+    [
+        (1, Resources(gpus=4), "ranks=1 and asks for nodes=1 with gpus=4 each: one GPU is for one rank"),
+        (4, Resources(gpus=1), "ranks=4 and asks for nodes=1 with gpus=1 each"),
+        (3, Resources(nodes=2), "ranks=3 and asks for nodes=2: the ranks must be a multiple of the nodes"),
+    ],
+)
+def test_ranks_that_cannot_be_shared_out(
+    monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], ranks: int, resources: Resources, says: str
+) -> None:
+    monkeypatch.setattr(cluster, "must_be_there", lambda: None)
+    answers(monkeypatch, sinfo="main*|gpu:4|8|16000\n")
+    several = [replace(trial, workload=replace(trial.workload, ranks=ranks)) for trial in trials]
+    must_fit(several, Slurm(Resources(nodes=1 if ranks == 3 else ranks)))
+    with pytest.raises(UserError, match=says):
+        must_fit(several, Slurm(resources))
 
 
 def test_no_slurm_here(project: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.launch import cluster
 from harness.launch.batch import read_submitted, told
 from harness.trial.record import read_record, read_rows
-from tests.conftest import World
+from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
 
 Launch = Callable[..., int]
@@ -121,3 +121,26 @@ def test_what_slurm_refuses_is_told_in_a_line(project: World, launch: Launch, ca
         assert says in error
         assert error.count("\n") == 1
     assert read_submitted(ledger_of(project)) == []
+
+
+def test_a_trial_on_two_nodes(project: World, launch: Launch) -> None:
+    assert launch("submissions=[quick]", "ranks=4", "launcher.nodes=2") == 0
+    wait(lambda: read_record(trial(project, "quick")), "a verdict")
+    record = read_record(trial(project, "quick"))
+    assert (record.verdict, record.ranks, record.frozen_ranks) == ("reached", 4, 2), record.reason
+    wait(lambda: job_of(project) not in cluster.queue(), "the end of both tasks")
+    alone = project.run(
+        ranks=4, target=0.05, budget_s=600.0, seed=record.seed, name="quick", out="alone", evaluate_every=record.evaluate_every
+    )
+    assert (alone.record.steps, alone.record.best_metric) == (record.steps, record.best_metric)
+
+
+def test_a_rank_that_dies_on_another_node(project: World, launch: Launch) -> None:
+    code = "import os\n" + SGD + "    def step(self, batch):\n        os.kill(os.getpid(), 9 * self.rank)\n        super().step(batch)\n"
+    project.submission(code, "dies")
+    assert launch("submissions=[dies]", "ranks=2", "launcher.nodes=2", "retries=0") == 0
+    wait(lambda: read_record(trial(project, "dies")), "a verdict")
+    record = read_record(trial(project, "dies"))
+    assert record.verdict == "crashed"
+    assert "rank 1 was killed by signal 9" in record.reason
+    wait(lambda: job_of(project) not in cluster.queue(), "the end of both tasks")
