@@ -36,7 +36,9 @@ RATES = {"steady": (0.0007, 0.25), "brisk": (0.02, 0.2)}
 """Learning rate, and seconds that a step sleeps in the storm."""
 CPUS = 3
 """Two trials on a node of eight CPUs: a job that wants three more must preempt one."""
-PATIENCE_S = 900.0
+PATIENCE_S = 1800.0
+MOST_LAUNCHES = 3
+"""A job that Slurm itself has lost is submitted again by the same command, as a user would do it."""
 CALM_S = 30.0
 """A node is left alone for so long after a fault: of one that goes down while a job on it is being preempted Slurm may lose the job."""
 
@@ -94,10 +96,14 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
     ledger, weather = root / "stormy", Storm(+faults)
     wide = [f"launcher.cpus={CPUS}", "launcher.memory_gb=0.5", "launcher.time_min=10", "launcher.notice_s=30"]
     assert main([*launch, f"out={ledger}", "launcher=slurm", "launcher.partition=main", *wide], root) == 0
-    deadline = time.monotonic() + PATIENCE_S
-    while live := jobs_of(ledger):
+    deadline, launches = time.monotonic() + PATIENCE_S, 1
+    while (live := jobs_of(ledger)) or (missing(ledger) and launches < MOST_LAUNCHES):
         if time.monotonic() > deadline:
             return [f"not at its end after {PATIENCE_S:g} s: {live}"], weather.hit
+        if not live:
+            launches += 1
+            assert main(["status", str(ledger)], root) == 0
+            assert main(["launch", f"out={ledger}", "launcher=slurm", "launcher.partition=main", *wide], root) == 0
         weather.blow({folder: where for folder, where in live.items() if where[1] and len(read_rows(ledger / folder / "evals.csv")) > 1})
         time.sleep(1)
     wrong = [f"no occasion for {left} x {fault}" for fault, left in weather.faults.items() if left]
@@ -109,6 +115,11 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
     if board(root / "quiet") != board(root / "stormy"):
         wrong.append(f"the boards differ: {board(root / 'quiet')} and {board(root / 'stormy')}")
     return wrong, weather.hit
+
+
+def missing(ledger: Path) -> list[str]:
+    """Returns the trials that were submitted and have no record."""
+    return [folder for s in read_submitted(ledger) for folder in s.folders if read_record(ledger / folder) is None]
 
 
 def write_submissions(world: World, sleeps: bool) -> None:

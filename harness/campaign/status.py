@@ -10,7 +10,8 @@ from harness.campaign.plan import Plan
 from harness.trial.owner import is_alive, read_holder
 
 FAILED = ("crashed", "out_of_memory", "timed_out")
-STATES = ("reached", "missed", "diverged", "rejected", "stopped", *FAILED, "running", "waiting")
+OPEN = ("running", "waiting")
+STATES = ("reached", "missed", "diverged", "rejected", "stopped", *FAILED, *OPEN)
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class TrialState:
 
 @dataclass(frozen=True)
 class Cell:
-    """One submission on one workload: how many of its trials are in which state, and why the failed ones failed."""
+    """One submission on one workload: how many of its trials are in which state, why the failed ones failed, and how long one may take.
+
+    `expected_s` is the mean of those that ended, else of all on the workload, else the budget.
+    """
 
     submission: str
     workload: str
     counts: tuple[tuple[str, int], ...]
     failures: tuple[str, ...]
+    expected_s: float
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,7 @@ class Status:
 
 
 def read_status(plan: Plan, ledger: Path) -> Status:
-    """Returns where the campaign in this ledger stands.
-
-    The forecast takes for a missing trial the mean of the ended ones of its cell, else of its workload, else the budget.
-    """
+    """Returns where the campaign in this ledger stands."""
     return summary(plan, trial_states(plan, ledger))
 
 
@@ -60,8 +62,10 @@ def summary(plan: Plan, states: list[TrialState]) -> Status:
     by_cell: dict[tuple[str, str], list[TrialState]] = {}
     for state in states:
         by_cell.setdefault((state.submission, state.workload), []).append(state)
-    cells = tuple(_cell(*key, trials) for key, trials in by_cell.items())
-    return Status(cells, _counts(states), sum(s.wall_s for s in states), _forecast_s(plan, states))
+    expected_s = _expected_s(plan, states)
+    cells = tuple(_cell(*key, trials, expected_s[key]) for key, trials in by_cell.items())
+    forecast_s = sum(expected_s[s.submission, s.workload] for s in states if s.state in OPEN)
+    return Status(cells, _counts(states), sum(s.wall_s for s in states), forecast_s)
 
 
 def trial_states(plan: Plan, ledger: Path) -> list[TrialState]:
@@ -89,9 +93,9 @@ def _trial_state(ledger: Path, submission: str, workload: str, study: int, trial
     return TrialState(submission, workload, study, trial, *verdict)
 
 
-def _cell(submission: str, workload: str, trials: list[TrialState]) -> Cell:
+def _cell(submission: str, workload: str, trials: list[TrialState], expected_s: float) -> Cell:
     failures = tuple(f"study {t.study}, trial {t.trial}: {t.state}, {t.reason}" for t in trials if t.state in (*FAILED, "rejected"))
-    return Cell(submission, workload, _counts(trials), failures)
+    return Cell(submission, workload, _counts(trials), failures, expected_s)
 
 
 def _counts(trials: list[TrialState]) -> tuple[tuple[str, int], ...]:
@@ -99,13 +103,13 @@ def _counts(trials: list[TrialState]) -> tuple[tuple[str, int], ...]:
     return tuple((state, count[state]) for state in STATES if count[state])
 
 
-def _forecast_s(plan: Plan, states: list[TrialState]) -> float:
+def _expected_s(plan: Plan, states: list[TrialState]) -> dict[tuple[str, str], float]:
     taken: dict[object, list[float]] = {}
     for s in states:
-        if s.state not in ("running", "waiting"):
+        if s.state not in OPEN:
             taken.setdefault((s.submission, s.workload), []).append(s.wall_s)
             taken.setdefault(s.workload, []).append(s.wall_s)
     means = {key: mean(seconds) for key, seconds in taken.items()}
     budgets = {w.id: w.budget_s * plan.ruleset.budget_factor for w in plan.workloads}
-    missing = [s for s in states if s.state in ("running", "waiting")]
-    return sum(means.get((s.submission, s.workload), means.get(s.workload, budgets[s.workload])) for s in missing)
+    cells = {(s.submission, s.workload) for s in states}
+    return {cell: means.get(cell, means.get(cell[1], budgets[cell[1]])) for cell in cells}

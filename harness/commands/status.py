@@ -46,7 +46,7 @@ def in_words(status: Status, found: Sequence[Job] = ()) -> str:
     for cell in status.cells:
         counts = ", ".join(f"{number} {state}" for state, number in cell.counts)
         lines += [f"{cell.submission:24} {cell.workload:16} {counts}", *(f"    {failure}" for failure in cell.failures)]
-        lines += [f"    {line}" for line in jobs_in_words(by_cell.get((cell.submission, cell.workload), ()))]
+        lines += [f"    {line}" for line in jobs_in_words(by_cell.get((cell.submission, cell.workload), ()), cell.expected_s)]
     total = ", ".join(f"{number} {state}" for state, number in status.counts)
     lines.append(f"{total}; {status.spent_s / 3600:.2f} hours spent, {status.forecast_s / 3600:.2f} to come (one trial after the other)")
     return "\n".join(lines)

@@ -83,6 +83,12 @@ def queue(*more: str) -> dict[str, Seen]:
     return found
 
 
+def arrays_by_comment() -> dict[str, str]:
+    """Returns the ids of this user's jobs by what their comment is; an array is one."""
+    lines = (line.split("|", 1) for line in _ask("squeue", "-h", "--me", "-o", "%F|%k").splitlines())
+    return {comment: job for job, comment in lines}
+
+
 def ended(job_ids: Sequence[str]) -> dict[str, Seen]:
     """Returns how the jobs of these arrays ended, by `<job>_<index>`: from the controller, which knows those of the last minutes, and from
     the accounts, which may lag behind or not be kept.

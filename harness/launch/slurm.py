@@ -18,7 +18,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from harness.errors import UserError, suggest
 from harness.hardware import versions
 from harness.launch import cluster
-from harness.launch.batch import JOBS, Batch, new_folder, read_submitted, write_batch, write_submitted
+from harness.launch.batch import JOBS, Batch, new_folder, read_batch, read_submitted, write_batch, write_submitted
 from harness.launch.options import Resources, Slurm
 from harness.trial.owner import Owner
 from harness.trial.sandbox import PROJECT
@@ -41,7 +41,7 @@ class ArrayExecutor(SlurmExecutor):
 
     def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int) -> None:
         super().__init__(folder, python=resources.python)
-        self.update_parameters(**_fields(resources, launcher))
+        self.update_parameters(**_fields(folder, resources, launcher))
         self.parameters["map_count"] = count
 
     def text(self) -> str:
@@ -141,6 +141,7 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
     """
     (ledger / JOBS).mkdir(parents=True, exist_ok=True)
     with Owner(ledger / JOBS):
+        _note_what_was_not(ledger)
         left = missing(due, ledger)
         limits = cluster.limits()
         room = max(int(TABLE_SHARE * limits.jobs) - cluster.jobs_in_the_queue(), 0)
@@ -152,6 +153,15 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
     if len(left) > room:
         words.append(f"{len(left) - room} left for a later launch, since the cluster takes {limits.jobs} jobs at once")
     return f"{', '.join(words)}; see finishline status {ledger}"
+
+
+def _note_what_was_not(ledger: Path) -> None:
+    """Notes the jobs of batches that Slurm has and of which a launch that died could not say so; each array has its folder as comment."""
+    silent = [path.parent for path in (ledger / JOBS).glob("*/trials.json") if not (path.parent / "submitted.json").exists()]
+    live = cluster.arrays_by_comment() if silent else {}
+    for folder in silent:
+        if str(folder) in live:
+            write_submitted(read_batch(folder), live[str(folder)])
 
 
 def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, after: str | None) -> str:
@@ -171,7 +181,7 @@ def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str
     return job_id
 
 
-def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
+def _fields(folder: Path, resources: Resources, launcher: Slurm) -> dict[str, object]:
     """Returns the parameters of submitit's sbatch file."""
     return {
         "job_name": "finishline",
@@ -193,5 +203,5 @@ def _fields(resources: Resources, launcher: Slurm) -> dict[str, object]:
         "wckey": None,
         # since Slurm 22.05 srun does not take the first from sbatch; a referee that dies is not to leave helpers behind
         "srun_args": [f"--cpus-per-task={resources.cpus}", *(["--kill-on-bad-exit=1"] if resources.nodes > 1 else [])],
-        "additional_parameters": {"requeue": True, "chdir": str(PROJECT), **dict(resources.extra)},
+        "additional_parameters": {"requeue": True, "chdir": str(PROJECT), "comment": str(folder), **dict(resources.extra)},
     }

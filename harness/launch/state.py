@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from harness.campaign.status import TrialState
@@ -124,11 +125,14 @@ def last_lines(path: Path) -> tuple[str, ...]:
     return tuple([line.strip() for line in lines if line.strip() and not line.startswith(("srun: ", "slurmstepd"))][-LOG_LINES:])
 
 
-def in_words(cell: Sequence[Job]) -> list[str]:
-    """Returns the lines about the jobs of one cell: how many wait for what, what runs where, how the others ended."""
+def in_words(cell: Sequence[Job], expected_s: float) -> list[str]:
+    """Returns the lines about the jobs of one cell, of which each may take `expected_s`.
+
+    They say how many wait for what, what runs where and for how long, how the others ended.
+    """
     reasons = Counter(job.reason for job in cell if job.waits)
     lines = [f"{number} in the queue ({reason})" for reason, number in reasons.most_common()]
-    lines += [str(job) for job in cell if job.runs]
+    lines += [f"{job}, of about {timedelta(seconds=round(expected_s))}" for job in cell if job.runs]
     failed = [job for job in cell if not job.waits and not job.runs]
     for job in failed[:FAILURES]:
         lines += [str(job), *(f"    | {line}" for line in job.log)]

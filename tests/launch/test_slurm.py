@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from harness.campaign.status import TrialState
 from harness.cli import PROJECT, main
 from harness.errors import UserError
 from harness.launch import cluster, task
-from harness.launch.batch import Batch, read_batch, tell, told, write_batch, write_submitted
+from harness.launch.batch import Batch, new_folder, read_batch, read_submitted, tell, told, write_batch, write_submitted
 from harness.launch.cluster import Largest, Limits
 from harness.launch.options import Resources, Slurm
-from harness.launch.slurm import ArrayExecutor, arrays, missing, must_fit, preview
+from harness.launch.slurm import ArrayExecutor, arrays, missing, must_fit, preview, submit
 from harness.launch.state import in_words, jobs
 from harness.launch.task import somebody_runs
 from harness.trial.spec import TrialSpec
@@ -33,14 +34,15 @@ def trials(world: World) -> list[TrialSpec]:
     return [replace(spec, study=study) for study in range(1, 6)]
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, **by_command: str) -> list[tuple[str, ...]]:
+def answers(monkeypatch: pytest.MonkeyPatch, **by_command: str | Callable[..., str]) -> list[tuple[str, ...]]:
     asked = []
 
     def ask(*words: str) -> str:
         asked.append(words)
         if words[0] not in by_command:
             raise UserError(f"no {words[0]} on PATH")
-        return by_command[words[0]]
+        answer = by_command[words[0]]
+        return answer if isinstance(answer, str) else answer(*words)
 
     monkeypatch.setattr(cluster, "_ask", ask)
     return asked
@@ -168,6 +170,23 @@ def test_only_what_no_job_has_is_missing(monkeypatch: pytest.MonkeyPatch, trials
     assert [t.study for t in missing(trials, tmp_path)] == [1, 3, 5]
 
 
+def test_jobs_of_a_launch_that_died_before_it_noted_them_are_found(
+    monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path
+) -> None:
+    folder = new_folder(tmp_path)
+    write_batch(Batch(folder, tuple(trials[:4]), 1, "csv", {}))
+    new_folder(tmp_path)  # and one that died before it wrote anything
+    answers(
+        monkeypatch,
+        squeue=lambda *words: f"71|\n70|{folder}\n" if "%F|%k" in words else "70|1|PENDING|0:00||Resources\n",
+        scontrol="MaxArraySize = 1000\n",
+    )
+    monkeypatch.setattr(ArrayExecutor, "hand_in", lambda self, after: "72")
+    monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    assert submit(trials, tmp_path, Slurm(), 1, "csv").startswith("4 trials submitted in 1 arrays, 1 waiting or running already")
+    assert [(s.job_id, len(s.folders)) for s in read_submitted(tmp_path)] == [("70", 4), ("72", 4)]
+
+
 def test_a_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
     ledger = tmp_path / "ledger"
@@ -191,9 +210,9 @@ def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: 
     (folder / "70_2_0_log.out").write_text("a\nb\n\nstep 7\nstep 8\nsrun: error: n2: task 0: Out Of Memory\nslurmstepd: killed\n")
     (folder / "70_3_0_log.out").write_text("finishline: n3 cannot write\n")
     tell(folder, 3, "given up", words="met its time limit of 1 min 4 times")
-    assert in_words(jobs(tmp_path, states)) == [
+    assert in_words(jobs(tmp_path, states), 130.4) == [
         "1 in the queue (Resources)",
-        "study 2, trial 1: on n1 for 1:05, started again 2 times",
+        "study 2, trial 1: on n1 for 1:05, started again 2 times, of about 0:02:10",
         "study 3, trial 1: OUT_OF_MEMORY (job 70_2 on n2)",
         "    | b",
         "    | step 7",
