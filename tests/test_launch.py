@@ -129,3 +129,13 @@ def test_two_launches_at_once_lose_nothing_and_run_nothing_twice(project: World)
     assert all(len(record["segments"]) == 1 for record in found.values())
     assert not list((project.root / "ledger").rglob("attempts.jsonl"))
     assert not list((project.root / "ledger").rglob("owner.json"))
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 1, "verdict": "crashed"}', "[]", '{"schema": 1, "reached": {"step": 1}}'])
+def test_a_damaged_record_is_named(project: World, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    folder = project.root / "ledger" / "slow" / "toy-cpu" / "study_1" / "trial_1"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(damage)
+    assert launch(project) == 2
+    assert f"{folder}/record.json is damaged or of another version" in capsys.readouterr().err
+    assert (folder / "record.json").read_text() == damage

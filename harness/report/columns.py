@@ -44,7 +44,7 @@ LEADERBOARD = (
     Column("trials_reached", "trials", "trials that met the target"),
     Column("host_memory_bytes", "B", "largest resident memory of a trial; empty if not recorded"),
     Column("device_memory_bytes", "B", "largest accelerator memory of a trial; empty if none"),
-    Column("sandbox", "", "what its trials ran in: bwrap, none or both"),
+    Column("sandbox", "", "what its trials ran in: bwrap, bwrap+network, none, or several of them"),
     Column("marks", "", "what to know before believing the row, separated by '; '"),
 )
 

@@ -121,6 +121,8 @@ def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) 
         yield "mixed board"
     if any(trial.sandbox == "none" for trial in trials):
         yield "no sandbox"
+    if any(trial.sandbox.endswith("+network") for trial in trials):
+        yield "network open"
     if off := sum(trial.off_speed for trial in trials):
         yield f"{off} trials off speed"
     verdicts = Counter(trial.verdict for trial in trials)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.errors import UserError
 from harness.files import write_atomically
 from harness.trial.spec import SCHEMA, TrialSpec
 
@@ -132,16 +133,24 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Returns the record of a trial's folder, or None when the trial has not ended."""
+    """Returns the record of a trial's folder, or None when the trial has not ended.
+
+    Raises:
+        UserError: the file is damaged, or of another version.
+    """
+    path = folder / "record.json"
     try:
-        values = json.loads((folder / "record.json").read_text())
+        values = json.loads(path.read_text())
+        values.pop("schema")
+        for name in ("reached", "last"):
+            values[name] = Row(**values[name]) if values[name] else None
+        values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
+        return Record(**values)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    values.pop("schema")
-    for name in ("reached", "last"):
-        values[name] = Row(**values[name]) if values[name] else None
-    values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
-    return Record(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        words = " ".join(str(error).split()).replace("Record.__init__() ", "")
+        raise UserError(f"{path} is damaged or of another version ({words}): restore it or remove the trial's folder") from None
 
 
 def append_row(path: Path, row: Row) -> None:

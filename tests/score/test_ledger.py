@@ -77,6 +77,11 @@ def test_fewer_studies_than_the_ruleset_and_no_sandbox_are_marked(tmp_path):
     assert score_board(read_ledgers([tmp_path])).entries[0].marks == ("no sandbox", "2 of 3 studies")
 
 
+def test_an_open_network_is_marked(tmp_path):
+    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0, 12.0]}}, sandbox="bwrap+network", ranks=8)
+    assert score_board(read_ledgers([tmp_path])).entries[0].marks == ("network open",)
+
+
 def test_a_variant_is_declared_in_the_record_or_in_the_spec(tmp_path):
     write_trial(tmp_path, "a", "lm/cpu", 1, 1, 10.0)
     write_trial(tmp_path, "a", "lm/wide", 1, 1, None, variant_of="lm/cpu")
@@ -105,6 +110,7 @@ def test_a_variant_without_its_base_counts_for_nothing(tmp_path):
         ({"versions": {"finishline": "0.2.0"}}, "versions: finishline 0.1.0, torch 2.13.0 (1 trials) | finishline 0.2.0 (1 trials)"),
         ({"ruleset": "external"}, "ruleset: external (1 trials) | self (1 trials)"),
         ({"evaluate_every": 640}, "evaluation period of lm/cpu: 320 examples (1 trials) | 640 examples (1 trials)"),
+        ({"ranks": 2}, "ranks of lm/cpu: 1 (1 trials) | 2 (1 trials)"),
         ({"budget_s": 90.0}, "budget of lm/cpu: 180 s (1 trials) | 90 s (1 trials)"),
         ({"target": 1.9}, "finish line of lm/cpu: loss minimize 1.85, version 1 (1 trials) | loss minimize 1.9, version 1 (1 trials)"),
         (
