@@ -85,7 +85,7 @@ def _trial_state(ledger: Path, submission: str, workload: str, study: int, trial
         with open(f"{folder}/record.json", "rb") as file:
             record = json.loads(file.read())
         verdict = record["verdict"], record["reason"], record["time_s"], record["wall_s"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         owner = Path(folder) / "owner.json"
         holder = read_holder(owner)
         running = holder is not None and is_alive(holder, owner)

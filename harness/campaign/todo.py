@@ -20,7 +20,7 @@ def is_due(folder: Path, retries: int) -> bool:
     """Whether a trial has to be run: it has no result, or it failed (crash, memory, node) and was tried again less than `retries` times."""
     try:
         verdict = json.loads((folder / "record.json").read_bytes())["verdict"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return True
     return verdict in FAILED and _tried_again(folder) < retries
 
