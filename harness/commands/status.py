@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.campaign.plan import read_plan
 from harness.campaign.status import Status, summary, trial_states
 from harness.errors import UserError
-from harness.launch.state import Job, jobs
+from harness.launch.state import Job, first_jobs, jobs
 from harness.launch.state import in_words as jobs_in_words
 
 
@@ -23,15 +23,15 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if plan is None:
         raise UserError(f"status: no campaign.yaml in {ledger}: it is where `finishline launch` was given out=")
     states = trial_states(plan, ledger)
-    status, found, trouble = summary(plan, states), [], None
+    status, found, asked, trouble = summary(plan, states), [], [], None
     try:
-        found = jobs(ledger, states)
+        found, asked = jobs(ledger, states), first_jobs(ledger)
     except UserError as error:
         trouble = f"its jobs are not shown: {error}"
     if "--json" in arguments:
-        print(json.dumps({**asdict(status), "jobs": [asdict(job) for job in found]}))
+        print(json.dumps({**asdict(status), "jobs": [asdict(job) for job in found], "first_jobs": asked}))
     else:
-        print(in_words(status, found))
+        print("\n".join([*asked, in_words(status, found)]))
     if trouble is not None:
         print(f"finishline: {trouble}", file=sys.stderr)
     return 0

@@ -75,11 +75,11 @@ def jobs_in_the_queue() -> int:
 
 
 def queue(*more: str) -> dict[str, Seen]:
-    """Returns this user's jobs that wait or run, by `<job>_<index>`; `more` goes to squeue."""
+    """Returns this user's jobs that wait or run, by `<job>_<index>` (`<job>` where it is no array); `more` goes to squeue."""
     found = {}
     for line in _ask("squeue", "-h", "-r", "--me", *more, "-o", "%F|%K|%T|%M|%N|%r").splitlines():
         job, index, state, elapsed, node, reason = line.split("|", 5)
-        found[f"{job}_{index}"] = Seen(state, reason, node, elapsed)
+        found[job if index == "N/A" else f"{job}_{index}"] = Seen(state, reason, node, elapsed)
     return found
 
 

@@ -2,6 +2,7 @@
 
 python -m harness.launch.job <ledger>/jobs/<batch>            the trial that $SLURM_ARRAY_TASK_ID says, or on further nodes its ranks there
 python -m harness.launch.job <ledger>/jobs/<batch> worker     all that nobody else runs, one after the other
+python -m harness.launch.job <ledger>/jobs/<first> first      no trial: looks whether this node has what trials need
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.launch import first
 from harness.launch.batch import read_batch
 
 
@@ -19,10 +21,13 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what the command line says and returns the exit code."""
     started = time.monotonic()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})  # a notice that comes during the import below is kept for later
-    from harness.launch.task import help_with, run_task, work
-
     folder, *role = arguments
     try:
+        if role == ["first"]:
+            first.run(Path(folder))
+            return 0
+        from harness.launch.task import help_with, run_task, work
+
         batch = read_batch(Path(folder))
         if role == ["worker"]:
             return work(batch)

@@ -16,8 +16,7 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from harness.errors import UserError, suggest
-from harness.hardware import versions
-from harness.launch import cluster
+from harness.launch import cluster, first
 from harness.launch.batch import JOBS, Batch, new_folder, read_batch, read_submitted, write_batch, write_submitted
 from harness.launch.options import Resources, Slurm
 from harness.trial.owner import Owner
@@ -36,10 +35,10 @@ class Array:
     trials: tuple[TrialSpec, ...]
 
 
-class ArrayExecutor(SlurmExecutor):
-    """submitit's executor for arrays whose jobs find their input in the ledger."""
+class LedgerExecutor(SlurmExecutor):
+    """submitit's executor for an array of `count` jobs, or one first short job, that find their input in the ledger."""
 
-    def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int) -> None:
+    def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int | None) -> None:
         super().__init__(folder, python=resources.python)
         self.update_parameters(**_fields(folder, resources, launcher))
         self.parameters["map_count"] = count
@@ -49,10 +48,12 @@ class ArrayExecutor(SlurmExecutor):
         text: str = self._make_submission_file_text(self._submitit_command_str, "")
         return text
 
-    def hand_in(self, after: str | None) -> str:
-        """Submits the array, to begin after the job `after` has ended, and returns its job id."""
-        if after is not None:
-            self.parameters["dependency"] = f"afterany:{after}"
+    def hand_in(self, first: str | None = None, after: str | None = None) -> str:
+        """Submits it, to begin when the job `first` has succeeded and the job `after` has ended, and returns its job id."""
+        conditions = [f"{kind}:{job}" for kind, job in (("afterok", first), ("afterany", after)) if job is not None]
+        if conditions:
+            self.parameters["dependency"] = ",".join(conditions)
+            self.parameters["additional_parameters"]["kill-on-invalid-dep"] = "yes"
         said = io.StringIO()
         try:
             with redirect_stderr(said):
@@ -65,7 +66,8 @@ class ArrayExecutor(SlurmExecutor):
 
     @property
     def _submitit_command_str(self) -> str:
-        return f"{self.python} -u -m harness.launch.job {shlex.quote(str(self.folder))}"
+        role = " first" if self.parameters["map_count"] is None else ""
+        return f"{self.python} -u -m harness.launch.job {shlex.quote(str(self.folder))}{role}"
 
 
 def arrays(due: Sequence[TrialSpec], launcher: Slurm, largest: int) -> list[Array]:
@@ -128,7 +130,7 @@ def preview(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm) -> str:
     texts = []
     for number, array in enumerate(planned, 1):
         folder = ledger / JOBS / f"dry-run-{number}"
-        text = ArrayExecutor(folder, array.resources, launcher, len(array.trials)).text()
+        text = LedgerExecutor(folder, array.resources, launcher, len(array.trials)).text()
         workloads = ", ".join(dict.fromkeys(spec.workload.id for spec in array.trials))
         texts.append(f"array {number} of {len(planned)}: {len(array.trials)} trials on {workloads}\n{text}")
     return "\n".join(texts) or "nothing to submit"
@@ -137,7 +139,8 @@ def preview(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm) -> str:
 def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int, log: str) -> str:
     """Submits the trials that are due and that no job has, and returns in words what it did.
 
-    Arrays of one shape begin one after the other, so that never more than `array_parallelism` of their trials run at once.
+    Arrays of one shape begin one after the other, so that never more than `array_parallelism` of their trials run at once, and all of
+    them after a first short job that looks whether the nodes have what they need.
     """
     (ledger / JOBS).mkdir(parents=True, exist_ok=True)
     with Owner(ledger / JOBS):
@@ -148,7 +151,8 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
         planned = arrays(left[:room], launcher, limits.array_size)
         before: dict[Resources, str] = {}
         for array in planned:
-            before[array.resources] = _hand_in(array, ledger, launcher, retries, log, before.get(array.resources))
+            first_job = _first_job(array.resources, ledger, launcher)
+            before[array.resources] = _hand_in(array, ledger, launcher, retries, log, first_job, before.get(array.resources))
     words = [f"{min(len(left), room)} trials submitted in {len(planned)} arrays", f"{len(due) - len(left)} waiting or running already"]
     if len(left) > room:
         words.append(f"{len(left) - room} left for a later launch, since the cluster takes {limits.jobs} jobs at once")
@@ -164,19 +168,33 @@ def _note_what_was_not(ledger: Path) -> None:
             write_submitted(read_batch(folder), live[str(folder)])
 
 
-def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, after: str | None) -> str:
+def _first_job(resources: Resources, ledger: Path, launcher: Slurm) -> str | None:
+    """Returns the id of the first short job that trials with these resources wait for; None where it has been run with success."""
+    folder = first.folder_of(ledger, resources)
+    there = first.read(folder)
+    if there is not None and there.passed:
+        return None
+    if there is not None and cluster.state(there.job_id) in ("PENDING", "RUNNING", "CONFIGURING"):
+        return there.job_id
+    first.prepare(folder, resources)
+    job_id = LedgerExecutor(folder, first.short(resources), launcher, None).hand_in()
+    first.note(folder, job_id)
+    return job_id
+
+
+def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, first_job: str | None, after: str | None) -> str:
     batch = Batch(
         folder=new_folder(ledger),
         trials=array.trials,
         retries=retries,
         log=log,
-        versions={} if array.resources.python else versions(),
+        versions=first.wanted_versions(array.resources),
         time_min=array.resources.time_min,
         notice_s=launcher.notice_s,
         timeouts=launcher.timeouts,
     )
     write_batch(batch)
-    job_id = ArrayExecutor(batch.folder, array.resources, launcher, len(array.trials)).hand_in(after)
+    job_id = LedgerExecutor(batch.folder, array.resources, launcher, len(array.trials)).hand_in(first_job, after)
     write_submitted(batch, job_id)
     return job_id
 
@@ -190,7 +208,7 @@ def _fields(folder: Path, resources: Resources, launcher: Slurm) -> dict[str, ob
         "qos": resources.qos,
         "constraint": resources.constraint,
         "nodes": resources.nodes,
-        "ntasks_per_node": 1 if resources.nodes > 1 else None,
+        "ntasks_per_node": 1,
         "gpus_per_node": resources.gpus or None,
         "cpus_per_task": resources.cpus,
         "mem": f"{round(resources.memory_gb * 1024)}M",

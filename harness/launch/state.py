@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.campaign.status import TrialState
-from harness.launch import cluster
+from harness.launch import cluster, first
 from harness.launch.batch import JOBS, Submitted, read_submitted, told
 from harness.launch.cluster import Seen
+from harness.launch.first import First
 
 LOG_LINES = 3
 LOG_BYTES = 4096
@@ -68,6 +69,25 @@ def jobs(ledger: Path, trials: Iterable[TrialState]) -> list[Job]:
     gone = sorted({batch.job_id for _, batch, index in open_trials if f"{batch.job_id}_{index}" not in live})
     ended = cluster.ended(gone) if gone else {}
     return [_job(trial, batch, index, live, ended) for trial, batch, index in open_trials]
+
+
+def first_jobs(ledger: Path) -> list[str]:
+    """Returns the lines about the first short jobs that have not passed: the trials wait for them, or were not started."""
+    return [line for job in first.read_all(ledger) if not job.passed for line in _first_in_words(job)]
+
+
+def _first_in_words(job: First) -> list[str]:
+    if (state := cluster.state(job.job_id)) in (*WAITS, *RUNS):
+        return [f"the trials wait for a first short job: {state} (job {job.job_id})"]
+    seen = cluster.ended([job.job_id]).get(job.job_id, Seen("gone", "", "", ""))
+    log = last_lines(job.folder / f"{job.job_id}_0_log.out")
+    how = _how_it_ended(seen, bool(log), job.folder)
+    place = f" on {seen.node}" if seen.node else ""
+    return [f"no trial was started, since the first short job found something amiss: {how} (job {job.job_id}{place})", *_logged(log)]
+
+
+def _logged(log: Iterable[str]) -> list[str]:
+    return [f"    | {line}" for line in log]
 
 
 def _folder(trial: TrialState) -> str:
@@ -135,7 +155,7 @@ def in_words(cell: Sequence[Job], expected_s: float) -> list[str]:
     lines += [f"{job}, of about {timedelta(seconds=round(expected_s))}" for job in cell if job.runs]
     failed = [job for job in cell if not job.waits and not job.runs]
     for job in failed[:FAILURES]:
-        lines += [str(job), *(f"    | {line}" for line in job.log)]
+        lines += [str(job), *_logged(job.log)]
     if len(failed) > FAILURES:
         lines.append(f"and {len(failed) - FAILURES} more; their logs are in {JOBS}/")
     return lines

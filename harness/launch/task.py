@@ -16,9 +16,9 @@ from harness.campaign.todo import is_due
 from harness.data import cache_root
 from harness.display import Display
 from harness.errors import UserError
-from harness.hardware import versions
 from harness.launch import cluster
 from harness.launch.batch import Batch, node, tell, told
+from harness.launch.first import must_have
 from harness.launch.local import run_due
 from harness.launch.notice import Notice
 from harness.log.watchers import Several, watched
@@ -51,7 +51,7 @@ def help_with(batch: Batch, index: int, node: int) -> int:
     """Runs the ranks of a further node of a Slurm job; told to stop by nobody but the first node, and by Slurm itself."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     spec = batch.trials[index]
-    _must_be_here(batch)
+    must_have(batch.versions)
     assist(spec, spec.folder(batch.ledger), node, _job(), cache_root())
     return 0
 
@@ -75,7 +75,7 @@ def run_task(batch: Batch, index: int, started: float) -> int:
 
     try:
         with Notice(lambda: LIMIT_PATIENCE * left_s() if at_the_limit() else PATIENCE_S) as notice:
-            _must_be_here(batch)
+            must_have(batch.versions)
             _tell_started(batch, index, restarts)
             while is_due(folder, batch.retries):
                 _run([spec], batch, notice, nodes)
@@ -124,14 +124,6 @@ def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes
     console = Console(highlight=False)
     with watched(Display(console), batch.log, batch.ledger, console) as watcher:
         run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries, nodes)
-
-
-def _must_be_here(batch: Batch) -> None:
-    """Raises UserError when this node has other versions than the machine that launched."""
-    here = versions()
-    wrong = [f"{name} {here.get(name)} and not {wanted}" for name, wanted in batch.versions.items() if here.get(name) != wanted]
-    if wrong:
-        raise UserError(f"{node()} has {', '.join(wrong)}: give launcher.setup or launcher.python so that all nodes have the same")
 
 
 def _tell_started(batch: Batch, index: int, restarts: int) -> None:

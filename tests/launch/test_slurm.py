@@ -13,11 +13,11 @@ from submitit import SlurmExecutor
 from harness.campaign.status import TrialState
 from harness.cli import PROJECT, main
 from harness.errors import UserError
-from harness.launch import cluster, task
+from harness.launch import cluster, first, task
 from harness.launch.batch import Batch, new_folder, read_batch, read_submitted, tell, told, write_batch, write_submitted
 from harness.launch.cluster import Largest, Limits
 from harness.launch.options import Resources, Slurm
-from harness.launch.slurm import ArrayExecutor, arrays, missing, must_fit, preview, submit
+from harness.launch.slurm import LedgerExecutor, arrays, missing, must_fit, preview, submit
 from harness.launch.state import in_words, jobs
 from harness.launch.task import somebody_runs
 from harness.trial.spec import TrialSpec
@@ -76,14 +76,55 @@ def test_the_sbatch_file_is_the_golden_one(monkeypatch: pytest.MonkeyPatch) -> N
         extra=(("mail-type", "FAIL"), ("nice", 100)),
     )
     launcher = Slurm(resources, array_parallelism=16, notice_s=120)
-    text = ArrayExecutor(Path("/ledger/jobs/one"), resources, launcher, 40).text()
+    text = LedgerExecutor(Path("/ledger/jobs/one"), resources, launcher, 40).text()
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.read_text()
 
 
 def test_the_sbatch_file_of_a_trial_on_two_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
-    text = ArrayExecutor(Path("/ledger/jobs/one"), Resources(nodes=2, gpus=4, python="python"), Slurm(), 3).text()
+    text = LedgerExecutor(Path("/ledger/jobs/one"), Resources(nodes=2, gpus=4, python="python"), Slurm(), 3).text()
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_two_nodes.sbatch").read_text()
+
+
+def test_the_sbatch_file_of_a_first_short_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    resources = first.short(Resources(partition="gpu", nodes=2, gpus=4, cpus=8, exclusive=True, python="python"))
+    text = LedgerExecutor(Path("/ledger/jobs/first"), resources, Slurm(), None).text()
+    assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_first.sbatch").read_text()
+
+
+def test_a_first_short_job_is_asked_once_for_a_place(tmp_path: Path) -> None:
+    here = Resources(partition="main", gpus=4)
+    assert first.folder_of(tmp_path, here) == first.folder_of(tmp_path, Resources(partition="main", nodes=2, memory_gb=99.0))
+    assert first.folder_of(tmp_path, here) != first.folder_of(tmp_path, Resources(partition="other"))
+    folder = first.folder_of(tmp_path, here)
+    assert first.read(folder) is None
+    first.prepare(folder, here)
+    first.note(folder, "7")
+    assert first.read_all(tmp_path) == [first.First(folder, "7", passed=False)]
+    first.run(folder)
+    assert first.read(folder) == first.First(folder, "7", passed=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "says"), [("cache", "cannot write the data cache"), ("versions", "has torch"), ("ledger", "cannot write")]
+)
+def test_what_a_first_short_job_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, says: str) -> None:
+    folder = first.folder_of(tmp_path, Resources())
+    first.prepare(folder, Resources())
+    if what == "cache":
+        monkeypatch.setenv("FINISHLINE_CACHE", "/proc/cache")
+    elif what == "versions":
+        (folder / "versions.json").write_text('{"torch": "1.0"}')
+    else:
+        monkeypatch.setattr(first, "write_atomically", fails)
+    with pytest.raises(UserError, match=says):
+        first.run(folder)
+    assert not (folder / "passed.json").exists()
+
+
+def fails(*words: object) -> None:
+    raise OSError(30, "Read-only file system")
 
 
 def test_what_sinfo_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,10 +222,12 @@ def test_jobs_of_a_launch_that_died_before_it_noted_them_are_found(
         squeue=lambda *words: f"71|\n70|{folder}\n" if "%F|%k" in words else "70|1|PENDING|0:00||Resources\n",
         scontrol="MaxArraySize = 1000\n",
     )
-    monkeypatch.setattr(ArrayExecutor, "hand_in", lambda self, after: "72")
+    handed_in = []
+    monkeypatch.setattr(LedgerExecutor, "hand_in", lambda self, *conditions: handed_in.append(conditions) or f"{72 + len(handed_in)}")
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
     assert submit(trials, tmp_path, Slurm(), 1, "csv").startswith("4 trials submitted in 1 arrays, 1 waiting or running already")
-    assert [(s.job_id, len(s.folders)) for s in read_submitted(tmp_path)] == [("70", 4), ("72", 4)]
+    assert [(s.job_id, len(s.folders)) for s in read_submitted(tmp_path)] == [("70", 4), ("74", 4)]
+    assert handed_in == [(), ("73", None)]
 
 
 def test_a_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from harness.cli import main
 from harness.launch import cluster
 from harness.launch.batch import read_submitted, told
+from harness.launch.first import read_all
 from harness.trial.record import read_record, read_rows
 from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
@@ -87,15 +88,22 @@ def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch,
     ("python", "says"),
     [
         ("/nowhere/python", "No such file or directory"),
-        (f"FINISHLINE_CACHE=/proc {sys.executable}", "the data cache /proc cannot be written"),
+        (f"FINISHLINE_CACHE=/proc {sys.executable}", "cannot write the data cache /proc"),
     ],
 )
-def test_what_a_node_lacks_is_in_the_status(
+def test_what_a_node_lacks_is_found_by_a_first_short_job(
     project: World, launch: Launch, capsys: pytest.CaptureFixture[str], python: str, says: str
 ) -> None:
     assert launch("submissions=[quick]", f"launcher.python='env {python}'") == 0
-    wait(lambda: "study 1, trial 1: FAILED with exit code" in status(project, capsys), "accounts of the failure")
+    amiss = "no trial was started, since the first short job found something amiss: FAILED with exit code"
+    wait(lambda: amiss in status(project, capsys), "accounts of the failure")
     assert says in status(project, capsys)
+    wait(lambda: job_of(project) not in cluster.queue(), "the end of what waited for it")
+    assert not trial(project, "quick").exists()
+    assert launch() == 0
+    wait(lambda: read_record(trial(project, "quick")), "a verdict")
+    assert launch("submissions=[sleeps]") == 0
+    assert len(list((ledger_of(project) / "jobs").glob("first-*"))) == 2  # what has passed is not asked again
 
 
 def test_a_node_with_other_versions(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,8 +112,9 @@ def test_a_node_with_other_versions(project: World, launch: Launch, capsys: pyte
     batch = json.loads(path.read_text())
     batch["versions"]["torch"] = "1.0"
     path.write_text(json.dumps(batch))
-    assert "1 in the queue (JobHeldUser)" in status(project, capsys)
-    subprocess.run(["scontrol", "release", job_of(project)], check=True)
+    assert re.search(r"1 in the queue \((JobHeldUser|Dependency)\)", status(project, capsys))
+    (first,) = read_all(ledger_of(project))
+    subprocess.run(["scontrol", "release", first.job_id, job_of(project)], check=True)
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")
     assert re.search(r"\S+ has torch \S+ and not 1.0: give launcher.setup or launcher.python", status(project, capsys))
 
