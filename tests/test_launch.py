@@ -9,7 +9,9 @@ import pytest
 
 from harness import hardware
 from harness.campaign.plan import read_plan
+from harness.campaign.todo import bring_over
 from harness.cli import main
+from harness.project import Project
 from tests.conftest import SGD, World
 from tests.test_cli import SLOW, WORKLOAD, project
 
@@ -85,6 +87,13 @@ def test_a_fork_keeps_what_still_holds(project: World, capsys: pytest.CaptureFix
     (project.root / "configs/workload/toy/cpu.yaml").write_text(WORKLOAD.replace("0.05", "0.04"))
     assert launch(project, "fork=true") == 0
     assert "ledger-fork2: 2 trials, 2 to run" in capsys.readouterr().out
+
+
+def test_a_fork_of_a_login_node_keeps_what_the_nodes_of_the_cluster_did(project: World) -> None:
+    assert launch(project) == 0
+    ledger, plan = project.root / "ledger", read_plan(project.root / "ledger")
+    assert bring_over(plan, Project(project.root), ledger, project.root / "new", "another kind of machine") == 0
+    assert bring_over(plan, Project(project.root), ledger, project.root / "new", None) == 1
 
 
 def test_another_kind_of_machine_is_refused(project: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,8 @@ def publish(project: Project, given: LaunchOptions, named: frozenset[str]) -> tu
         with _alone(ledger):
             ledger, plan = ledger_and_plan(project, given, named)
             if read_plan(ledger) is None and ledger != Path(given.out).absolute():
-                bring_over(plan, project, Path(given.out).absolute(), ledger, this_machine().fingerprint)
+                fingerprint = this_machine().fingerprint if given.launcher.runs_here else None
+                bring_over(plan, project, Path(given.out).absolute(), ledger, fingerprint)
             write_plan(ledger, plan)
     except OSError as error:
         raise UserError(f"{ledger} cannot be written ({error.strerror}): choose another out=") from None

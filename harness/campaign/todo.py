@@ -38,13 +38,13 @@ def must_be_of(fingerprint: str, trials: Iterable[TrialSpec], ledger: Path) -> N
             return
 
 
-def bring_over(plan: Plan, project: Project, source: Path, target: Path, fingerprint: str) -> int:
-    """Copies the results of another ledger that hold under this plan and on this kind of machine; returns how many."""
+def bring_over(plan: Plan, project: Project, source: Path, target: Path, fingerprint: str | None) -> int:
+    """Copies the results of another ledger that hold under this plan and on this kind of machine (None: on any); returns how many."""
     brought = 0
     for spec in plan.trials(project):
         old, new = spec.folder(source), spec.folder(target)
         record = read_record(old)
-        if new.exists() or record is None or record.verdict in RESUMABLE or record.hardware != fingerprint:
+        if new.exists() or record is None or record.verdict in RESUMABLE or record.hardware != (fingerprint or record.hardware):
             continue
         if read_spec(old / "spec.json") == spec:
             new.parent.mkdir(parents=True, exist_ok=True)
