@@ -16,6 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from harness.errors import UserError
+from harness.hardware import this_machine
 from harness.project import Project
 from harness.trial import nodes as nodes_module
 from harness.trial.checkpoint import load_state
@@ -55,6 +57,20 @@ def step(self, batch):
     with self.no_sync():
         super().step(batch)
 """
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu_where_gpus_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    if 0 < torch.cuda.device_count() < 4:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_there_must_be_a_gpu_for_each_rank(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = replace(this_machine(), accelerator="H100", accelerators=1)
+    with pytest.raises(UserError, match=r"ranks=2: .* has only 1 GPUs, one for each rank"):
+        Nodes().begin(world.root, 2, None, machine)
+    assert Nodes(2, "7-0").begin(world.root, 2, None, machine).local_ranks == 1
 
 
 def after(steps: int) -> Callable[[TrialSpec, Row | None], str | None]:
