@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -25,6 +26,7 @@ from harness.log.watchers import Several, watched
 from harness.trial.nodes import Nodes, assist
 from harness.trial.owner import BEAT_S, STALE_S
 from harness.trial.processes import die_with_parent
+from harness.trial.record import read_rows
 from harness.trial.spec import TrialSpec
 
 PATIENCE_S = 10.0
@@ -136,17 +138,32 @@ def _tell_started(batch: Batch, index: int, restarts: int) -> None:
 
 def _stopped(batch: Batch, index: int, why: str) -> int:
     """Has a job that was told to stop queued again, unless Slurm itself does so, or somebody cancelled it, or it was too often."""
-    tell(batch.folder, index, "stopped", why=why)
+    evaluations = len(read_rows(batch.trials[index].folder(batch.ledger) / "evals.csv"))
+    tell(batch.folder, index, "stopped", why=why, evaluations=evaluations)
     job_id = os.environ["SLURM_JOB_ID"]
     if cluster.state(job_id) != "RUNNING":
         return 1
-    timeouts = sum(line.get("why") == AT_THE_LIMIT for line in told(batch.folder, index))
-    if timeouts > batch.timeouts:
-        words = f"met its time limit of {batch.time_min} min {timeouts} times and is not queued again (launcher.timeouts={batch.timeouts})"
-        print(f"finishline: the trial {words}: launch again, with a longer launcher.time_min", file=sys.stderr)
+    if words := too_often(batch, [line for line in told(batch.folder, index) if line["event"] == "stopped"]):
+        print(f"finishline: the trial {words}", file=sys.stderr)
         tell(batch.folder, index, "given up", words=words)
         return 1
     print(f"finishline: {why}; the job is queued again and will go on from the last checkpoint", flush=True)
     tell(batch.folder, index, "queued again", why=why)
     cluster.requeue(job_id)
     return 1
+
+
+def too_often(batch: Batch, stops: Sequence[Mapping[str, Any]]) -> str | None:
+    """Returns in words why a trial that was stopped again is not queued again, or None.
+
+    It met its time limit more than `timeouts` times, or was stopped more often than that without having come to another evaluation.
+    """
+    timeouts = sum(stop["why"] == AT_THE_LIMIT for stop in stops)
+    if timeouts > batch.timeouts:
+        words = f"met its time limit of {batch.time_min} min {timeouts} times and is not queued again (launcher.timeouts={batch.timeouts})"
+        return f"{words}: launch again, with a longer launcher.time_min"
+    last = [stop["evaluations"] for stop in stops[-batch.timeouts - 2 :]]
+    if len(last) == batch.timeouts + 2 and len(set(last)) == 1:
+        words = f"was stopped {len(last)} times running without coming to another evaluation and is not queued again"
+        return f"{words}: launch again when its jobs are left more time"
+    return None

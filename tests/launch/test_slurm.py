@@ -19,7 +19,7 @@ from harness.launch.cluster import Largest, Limits
 from harness.launch.options import Resources, Slurm
 from harness.launch.slurm import LedgerExecutor, arrays, missing, must_fit, preview, submit
 from harness.launch.state import in_words, jobs
-from harness.launch.task import somebody_runs
+from harness.launch.task import somebody_runs, too_often
 from harness.trial.spec import TrialSpec
 from tests.conftest import World
 from tests.test_cli import project
@@ -266,6 +266,22 @@ def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: 
         f"study 6, trial 1: NODE_FAIL and no log: can this node write {folder}? (job 70_5 on n4)",
         "study 7, trial 1: not known to Slurm any more (job 70_6)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stops", "says"),
+    [
+        ([("told to stop", 1)] * 4, None),
+        ([("told to stop", 1)] * 5, "was stopped 5 times running without coming to another evaluation and is not queued again"),
+        ([("told to stop", 1)] * 4 + [("told to stop", 2)], None),
+        ([("near the time limit", n) for n in range(3)], None),
+        ([("near the time limit", n) for n in range(4)], "met its time limit of 60 min 4 times and is not queued again"),
+        ([("told to stop", n) for n in range(40)], None),
+    ],
+)
+def test_a_trial_is_not_queued_again_for_ever(tmp_path: Path, stops: list[tuple[str, int]], says: str | None) -> None:
+    words = too_often(Batch(tmp_path, (), 1, "csv", {}, 60, 90, 3), [{"why": why, "evaluations": n} for why, n in stops])
+    assert (words is None) if says is None else words.startswith(says)
 
 
 def test_status_and_cancel_import_no_torch() -> None:
