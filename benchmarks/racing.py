@@ -26,9 +26,8 @@ def records(ledger: Path) -> list[Record]:
 def compare(out: Path) -> list[str]:
     """Prints what racing saved and returns the promised columns that differ."""
     whole, raced = (rows(score_board(read_ledgers([out / racing]), ScoreOptions(clock="steps"))) for racing in ("off", "steps"))
-    for name, unit in (("steps", "steps"), ("wall_s", "s")):
-        totals = [sum(getattr(record, name) for record in records(out / racing)) for racing in ("off", "steps")]
-        print(f"{totals[0]:.0f} {unit} without racing, {totals[1]:.0f} with: {1 - totals[1] / totals[0]:.1%} saved")
+    before, after = (sum(record.steps for record in records(out / racing)) for racing in ("off", "steps"))
+    print(f"{before} steps without racing, {after} with: {1 - after / before:.1%} saved")
     stopped = [record for record in records(out / "steps") if record.verdict == "stopped"]
     print(
         f"{len(records(out / 'off'))} trials, {len(stopped)} of them stopped ({sum(r.last is None for r in stopped)} before they started)"
