@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.kill import is_runner
 from harness.errors import UserError
 from harness.hardware import this_machine
 from harness.project import Project
@@ -157,9 +158,9 @@ class Looks(Silent):
 
     def evaluated(self, row: Row) -> None:
         super().evaluated(row)
-        below = [p for p in psutil.Process().children(recursive=True) if "harness.trial.runner" in p.cmdline()]
+        below = [p for p in psutil.Process().children(recursive=True) if is_runner(p)]
         assert len(below) >= 3  # one for each rank and the one that waits for them
-        assert {p.status() for p in below} <= {psutil.STATUS_STOPPED}
+        assert {p.status() for p in below} == {psutil.STATUS_STOPPED}
 
 
 def test_all_ranks_of_this_node_stand_while_the_clock_stands(world: World) -> None:
