@@ -106,13 +106,18 @@ def ended(job_ids: Sequence[str]) -> dict[str, Seen]:
     return found
 
 
-def state(job_id: str) -> str:
-    """Returns the state of one job, "" when Slurm has forgotten it."""
-    return _ask("squeue", "-h", "-t", "all", "-j", job_id, "-o", "%T").strip()
+def look(job_id: str) -> Seen | None:
+    """Returns what Slurm says of one job, also of one that has ended; None when it has forgotten it."""
+    try:
+        return next(iter(queue("-t", "all", "-j", job_id).values()), None)
+    except UserError as error:
+        if "Invalid job id" in str(error):
+            return None
+        raise
 
 
 def requeue(job_id: str) -> None:
-    """Has a running job ended and started again later; raises UserError when Slurm does not want to."""
+    """Has a job that runs, or that Slurm is about to end, started again later; raises UserError when Slurm does not want to."""
     _ask("scontrol", "requeue", job_id)
 
 

@@ -174,7 +174,7 @@ def _first_job(resources: Resources, ledger: Path, launcher: Slurm) -> str | Non
     there = first.read(folder)
     if there is not None and there.passed:
         return None
-    if there is not None and cluster.state(there.job_id) in ("PENDING", "RUNNING", "CONFIGURING"):
+    if there is not None and (job := cluster.look(there.job_id)) is not None and job.state in ("PENDING", "RUNNING", "CONFIGURING"):
         return there.job_id
     first.prepare(folder, resources)
     job_id = LedgerExecutor(folder, first.short(resources), launcher, None).hand_in()

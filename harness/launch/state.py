@@ -77,8 +77,9 @@ def first_jobs(ledger: Path) -> list[str]:
 
 
 def _first_in_words(job: First) -> list[str]:
-    if (state := cluster.state(job.job_id)) in (*WAITS, *RUNS):
-        return [f"the trials wait for a first short job: {state} (job {job.job_id})"]
+    now = cluster.look(job.job_id)
+    if now is not None and now.state in (*WAITS, *RUNS):
+        return [f"the trials wait for a first short job: {now.state} (job {job.job_id})"]
     seen = cluster.ended([job.job_id]).get(job.job_id, Seen("gone", "", "", ""))
     log = last_lines(job.folder / f"{job.job_id}_0_log.out")
     how = _how_it_ended(seen, bool(log), job.folder)

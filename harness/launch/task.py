@@ -137,11 +137,15 @@ def _tell_started(batch: Batch, index: int, restarts: int) -> None:
 
 
 def _stopped(batch: Batch, index: int, why: str) -> int:
-    """Has a job that was told to stop queued again, unless Slurm itself does so, or somebody cancelled it, or it was too often."""
+    """Has a job that was told to stop queued again, unless Slurm itself does so, or somebody cancelled it, or it was too often.
+
+    One that Slurm ends at its time limit, since the notice came late or the node was slow, is queued again from its last moments.
+    """
     evaluations = len(read_rows(batch.trials[index].folder(batch.ledger) / "evals.csv"))
     tell(batch.folder, index, "stopped", why=why, evaluations=evaluations)
     job_id = os.environ["SLURM_JOB_ID"]
-    if cluster.state(job_id) != "RUNNING":
+    job = cluster.look(job_id)
+    if job is None or (job.state != "RUNNING" and job.reason != "TimeLimit"):
         return 1
     if words := too_often(batch, [line for line in told(batch.folder, index) if line["event"] == "stopped"]):
         print(f"finishline: the trial {words}", file=sys.stderr)

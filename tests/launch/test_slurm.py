@@ -284,6 +284,42 @@ def test_a_trial_is_not_queued_again_for_ever(tmp_path: Path, stops: list[tuple[
     assert (words is None) if says is None else words.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "again"),
+    [
+        ("RUNNING", "None", True),
+        ("COMPLETING", "TimeLimit", True),  # the notice came late, or not at all
+        ("TIMEOUT", "TimeLimit", True),
+        ("COMPLETING", "None", False),
+        ("CANCELLED", "None", False),
+    ],
+)
+def test_a_job_that_was_told_to_stop_is_queued_again(
+    monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path, state: str, reason: str, again: bool
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    asked = answers(monkeypatch, squeue=f"70|0|{state}|1:00|n1|{reason}\n", scontrol="")
+    monkeypatch.setattr(task, "_run", interrupted)
+    monkeypatch.setenv("SLURM_JOB_ID", "71")
+    (tmp_path / "jobs").mkdir()
+    assert task.run_task(Batch(tmp_path / "jobs", tuple(trials), 1, "csv", {}, timeouts=1), 0, 0.0) == 1
+    assert (("scontrol", "requeue", "71") in asked) == again
+    assert [line["event"] for line in told(tmp_path / "jobs", 0)] == ["started", "stopped", *(["queued again"] if again else [])]
+
+
+def test_a_job_that_slurm_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgotten(*words: str) -> str:
+        raise UserError("squeue: slurm_load_jobs error: Invalid job id specified")
+
+    answers(monkeypatch, squeue=forgotten)
+    assert cluster.look("70") is None
+    answers(monkeypatch)
+    with pytest.raises(UserError, match="no squeue on PATH"):
+        cluster.look("70")
+
+
 def test_status_and_cancel_import_no_torch() -> None:
     code = "import sys, harness.commands.status, harness.commands.cancel; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT).stdout.strip() == "False"

@@ -148,9 +148,10 @@ def test_rows_from_before_wandb_was_asked_for_are_logged_too(world: World, wandb
 
 
 def children() -> dict[str, psutil.Process]:
-    """The living children of this process: wandb's and the runner."""
+    """The living children of this process that are of interest: wandb's and the runner. Earlier tests may have left others."""
     living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
-    return {"wandb" if any("wandb" in word for word in p.cmdline()) else "runner": p for p in living}
+    named = {"runner": "harness.trial.runner", "wandb": "wandb"}
+    return {name: p for p in living for name, mark in named.items() if any(mark in word for word in p.cmdline())}
 
 
 class Looks(Silent):
