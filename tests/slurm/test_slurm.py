@@ -16,6 +16,7 @@ from harness.launch.first import read_all
 from harness.trial.record import read_record, read_rows
 from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
+from tests.slurm.toy import SLEEPS
 
 Launch = Callable[..., int]
 
@@ -72,7 +73,8 @@ def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, ca
 
 
 def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert launch("submissions=[sleeps]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
+    project.submission(f"def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\n{SLEEPS}", "endless")
+    assert launch("submissions=[endless]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")  # Slurm gives notice at 10 s or at its next look
     (stopped, given_up) = [line for line in told(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
     assert (stopped["event"], stopped["why"]) == ("stopped", "near the time limit")
@@ -80,8 +82,8 @@ def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch,
     shown = status(project, capsys)
     assert "met its time limit of 1 min 1 times and is not queued again (launcher.timeouts=0)" in shown
     assert "launch again, with a longer launcher.time_min" in shown
-    assert read_record(trial(project, "sleeps")) is None
-    assert not (trial(project, "sleeps") / "owner.json").exists()
+    assert read_record(trial(project, "endless")) is None
+    assert not (trial(project, "endless") / "owner.json").exists()
 
 
 @pytest.mark.parametrize(
