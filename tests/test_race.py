@@ -27,7 +27,7 @@ def step(self, batch):
 @pytest.fixture
 def racers(project: World) -> World:
     """A fast one, one that is less than 4 x slower, and one that is more."""
-    for name, divisor in (("a_fast", 1), ("b_slower", 2), ("c_slow", 12)):
+    for name, divisor in (("a_fast", 1), ("b_slower", 2), ("c_slow", 6)):
         project.submission(SLOWED.format(divisor), name)
     return project
 
