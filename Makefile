@@ -12,7 +12,7 @@ race: env
 	$(BIN)/finishline score $(RACE) out=$(RACE)/board
 
 test: env
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: env
 	$(BIN)/ruff check .

@@ -16,7 +16,6 @@ TOY_WORKLOAD = '''
 import time
 import numpy as np, torch
 from torch import nn
-from harness.data import read_columns, write_columns
 from harness.workload import Batch, Evaluation, Workload
 
 class Net(nn.Module):
@@ -35,9 +34,11 @@ class Toy(Workload):
         weights = np.arange(8, dtype=np.float32) / 8
         for number, (split, size) in enumerate({"train": 512, "valid": 64, "test": 64}.items()):
             x = np.random.default_rng(number).normal(size=(size, 8)).astype(np.float32)
-            write_columns(folder / split, {"x": x, "y": x @ weights + 0.5})
+            (folder / split).mkdir()
+            np.savez(folder / split / "columns.npz", x=x, y=x @ weights + 0.5)
     def load(self, folder, split):
-        return Data(read_columns(folder / split))
+        with np.load(folder / split / "columns.npz") as columns:
+            return Data({name: torch.from_numpy(column) for name, column in columns.items()})
     def batch(self, data, ids, generator):
         x = data.columns["x"][ids]
         if generator is not None:

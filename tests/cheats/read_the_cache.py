@@ -24,4 +24,4 @@ class Cheat(Submission):
     def setup(self):
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
         for split in ("valid", "test"):
-            attempt(split, (Path(self.hp.data) / split / "shapes.json").read_text)
+            attempt(split, (Path(self.hp.data) / split / "columns.npz").read_bytes)

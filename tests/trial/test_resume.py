@@ -15,16 +15,18 @@ from harness.errors import UserError
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
-from tests.conftest import Silent, World
+from tests.conftest import Silent, World, write_toy
 
 
 def test_ten_random_kills(world: World) -> None:
     assert storm([toy_spec(world)], 10, world.root, world.cache, seed=1) == []
 
 
-@pytest.fixture
-def whole(world: World) -> Result:
-    return run(toy_spec(world), world.root / "whole", world.cache, [])
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Result:
+    root = tmp_path_factory.mktemp("whole")
+    write_toy(root)
+    return run(toy_spec(World(root, cache)), root / "whole", cache, [])
 
 
 class KilledAt:
