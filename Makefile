@@ -8,7 +8,7 @@ WORKLOADS ?= [lm/cpu,vit/cpu,resnet/cpu,click/cpu]
 .PHONY: race test lint env
 
 race: env
-	$(BIN)/finishline launch submissions=$(SUBMISSIONS) workloads=$(WORKLOADS) ruleset=self studies=1 out=$(RACE)
+	$(BIN)/finishline launch submissions=$(SUBMISSIONS) workloads=$(WORKLOADS) ruleset=self studies=1 evaluation_period=0.05 out=$(RACE)
 	$(BIN)/finishline score $(RACE) out=$(RACE)/board
 
 test: env
