@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RACE ?= results/race
+WORKERS ?= 2
 SUBMISSIONS ?= [nadamw,adamw_linear_zero,sgd_nesterov]
 WORKLOADS ?= [lm/cpu,vit/cpu,resnet/cpu,click/cpu]
 
 .PHONY: race test lint env
 
 race: env
-	$(BIN)/finishline launch submissions=$(SUBMISSIONS) workloads=$(WORKLOADS) ruleset=self studies=1 evaluation_period=0.05 out=$(RACE)
+	$(BIN)/finishline launch submissions=$(SUBMISSIONS) workloads=$(WORKLOADS) ruleset=self studies=1 evaluation_period=0.05 launcher.workers=$(WORKERS) out=$(RACE)
 	$(BIN)/finishline score $(RACE) out=$(RACE)/board
 
 test: env

@@ -1,4 +1,4 @@
-"""How a trial looks while it runs: a live line in a terminal, plain lines elsewhere."""
+"""How trials look while they run: a live line for each in a terminal, plain lines elsewhere."""
 
 import time
 from pathlib import Path
@@ -34,11 +34,7 @@ class Display:
         self._spec, self._rows, self._step, self._time_s = spec, list[Row](), 0, 0.0
         self._done += 1
         self._shown_s = time.monotonic()
-        if self._console.is_terminal:
-            self._live = Live(self._line(), console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
-        else:
-            self._console.print(self._name(), soft_wrap=True)
+        self._begin()
 
     def progress(self, step: int, time_s: float) -> None:
         """So many steps, so many seconds on the clock."""
@@ -54,17 +50,23 @@ class Display:
     def ended(self, record: Record, folder: Path) -> None:
         """The verdict."""
         self.close()
-        colour = "green" if record.verdict == "reached" else "red"
-        line = Text(f"{record.submission} on {record.workload}, study {record.study}: ")
-        line.append(record.verdict, style=colour)
-        line.append(f", {record.reason}")
-        self._console.print(line, soft_wrap=True)
+        self._tell(f"{record.submission} on {record.workload}, study {record.study}: ", record.verdict, record.reason)
 
     def close(self) -> None:
         """Takes the live line away."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _begin(self) -> None:
+        if self._console.is_terminal:
+            self._live = Live(self._line(), console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        else:
+            self._console.print(self._name(), soft_wrap=True)
+
+    def _tell(self, trial: str, verdict: str, reason: str) -> None:
+        self._console.print(outcome(trial, verdict, reason), soft_wrap=True)
 
     def _show(self, every_s: float) -> None:
         now = time.monotonic()
@@ -91,6 +93,13 @@ class Display:
         sign = "<=" if workload.direction == "minimize" else ">="
         clock = f"{self._time_s:.1f} of {self._spec.budget_s:g} s"
         return f"  step {self._step}  clock {clock}  {workload.metric} {metric} (target {sign} {workload.target:g})  {coming}"
+
+
+def outcome(trial: str, verdict: str, reason: str) -> Text:
+    """Returns the line that says how a trial ended."""
+    line = Text(trial)
+    line.append(verdict, style="green" if verdict == "reached" else "red")
+    return line.append(f", {reason}")
 
 
 def forecast_s(rows: list[Row], target: float) -> float | None:

@@ -16,6 +16,7 @@ from harness.display import Display
 from harness.errors import UserError
 from harness.launch.local import run_due
 from harness.launch.options import Local, Slurm
+from harness.launch.panel import Panel
 from harness.launch.slurm import must_fit, preview, submit
 from harness.launch.workers import run_in_workers
 from harness.log.watchers import watched
@@ -50,10 +51,11 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if isinstance(given.launcher, Slurm):
         console.print(submit(due, ledger, given.launcher, given.retries, given.log), soft_wrap=True)
         return 0
+    total = len(list(plan.trials(project)))
     if isinstance(given.launcher, Local) and given.launcher.workers > 1:
-        totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log)
+        panel = Panel(console, total, total - len(due))
+        totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log, panel)
     else:
-        total = len(list(plan.trials(project)))
         with watched(Display(console, total, total - len(due)), given.log, ledger, console) as watcher:
             totals = run_due(due, ledger, cache_root(), watcher, given.retries)
     if totals.trials:

@@ -22,6 +22,7 @@ from harness.launch.batch import Batch, node, tell, told
 from harness.launch.first import must_have
 from harness.launch.local import run_due
 from harness.launch.notice import Notice
+from harness.launch.panel import Relayed
 from harness.log.watchers import Several, watched
 from harness.trial.nodes import Nodes, assist
 from harness.trial.owner import BEAT_S, STALE_S
@@ -43,7 +44,7 @@ def work(batch: Batch) -> int:
     die_with_parent()
     try:
         with Notice(lambda: PATIENCE_S) as notice:
-            _run(batch.trials, batch, notice)
+            _run(batch.trials, batch, notice, display=Relayed(Console()))
     except KeyboardInterrupt:
         return 130
     return 0
@@ -122,9 +123,9 @@ def _job() -> str:
     return f"{os.environ.get('SLURM_JOB_ID', '0')}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
 
 
-def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes | None = None) -> None:
+def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes | None = None, display: Display | None = None) -> None:
     console = Console(highlight=False)
-    with watched(Display(console), batch.log, batch.ledger, console) as watcher:
+    with watched(display or Display(console), batch.log, batch.ledger, console) as watcher:
         run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries, nodes)
 
 

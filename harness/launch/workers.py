@@ -12,13 +12,14 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.launch.batch import Batch, new_folder, write_batch
 from harness.launch.local import Totals
+from harness.launch.panel import Panel
 from harness.trial.record import read_record
 from harness.trial.sandbox import PROJECT
 from harness.trial.spec import TrialSpec
 
 
-def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries: int, log: str) -> Totals:
-    """Runs every trial that is due in `workers` processes, each in a process group of its own.
+def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries: int, log: str, panel: Panel) -> Totals:
+    """Runs every trial that is due in `workers` processes, each in a process group of its own; `panel` shows what they say.
 
     On Ctrl-C they are told to stop, which they do at once; all checkpoints stay. They die with this process.
 
@@ -28,21 +29,23 @@ def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries
     if not due:
         return Totals(0, 0.0, 0.0)
     batch = Batch(new_folder(ledger), tuple(due), retries, log, {})
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[subprocess.Popen[str]] = []
     try:
         write_batch(batch)
         command = [sys.executable, "-m", "harness.launch.job", str(batch.folder), "worker"]
-        try:
-            for _ in range(min(workers, len(due))):
-                processes.append(subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, process_group=0))
-            codes = [process.wait() for process in processes]
-        except BaseException:
-            for process in processes:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
-            for process in processes:
-                process.wait()
-            raise
+        with panel:
+            try:
+                for number in range(min(workers, len(due))):
+                    processes.append(_start(command))
+                    panel.watch(number, processes[-1])
+                codes = [process.wait() for process in processes]
+            except BaseException:
+                for process in processes:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGTERM)
+                for process in processes:
+                    process.wait()
+                raise
     finally:
         shutil.rmtree(batch.folder, ignore_errors=True)
         with suppress(OSError):
@@ -51,3 +54,8 @@ def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries
         raise UserError(f"{sum(map(bool, codes))} of {len(codes)} workers ended with an error (exit codes {codes}); it is told above")
     records = [record for record in (read_record(spec.folder(ledger)) for spec in due) if record is not None]
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, process_group=0)
