@@ -4,6 +4,7 @@
 """
 
 import csv
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,8 +35,8 @@ def step(self, batch):
 """
 RATES = {"steady": (0.0007, 0.25), "brisk": (0.02, 0.2)}
 """Learning rate, and seconds that a step sleeps in the storm."""
-CPUS = 3
-"""Two trials on a node of eight CPUs: a job that wants three more must preempt one."""
+CPUS, MANY_CPUS = 3, 6
+"""Of a trial, and of a job that must preempt every trial on its node of eight: beside one there are five left."""
 PATIENCE_S = 1800.0
 MOST_LAUNCHES = 3
 """A job that Slurm itself has lost is submitted again by the same command, as a user would do it."""
@@ -64,7 +65,7 @@ class Storm:
         elif fault == "requeue":
             slurm("scontrol", "requeue", job)
         elif fault == "preemption":
-            slurm("sbatch", "-p", "high", "-w", node, f"--cpus-per-task={CPUS}", "--mem=10", "-o", "/dev/null", "--wrap", "sleep 1")
+            slurm("sbatch", "-p", "high", "-w", node, f"--cpus-per-task={MANY_CPUS}", "--mem=10", "-o", "/dev/null", "--wrap", "sleep 1")
         else:
             slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=storm")
             time.sleep(3)
@@ -187,6 +188,7 @@ if __name__ == "__main__":
     wanted = Counter({"time limit": share, "requeue": share, "preemption": max(1, number // 20), "node down": 1})
     with tempfile.TemporaryDirectory(dir=Path.home()) as place:
         begun = time.monotonic()
+        os.environ["FINISHLINE_CACHE"] = str(Path(place) / "cache")  # Slurm hands it on to the jobs
         found, done = storm(Path(place), Path(place) / "cache", number, wanted)
         took_s = time.monotonic() - begun
         restarts = started_again(Path(place) / "stormy").total()
