@@ -188,8 +188,9 @@ if __name__ == "__main__":
     wanted = Counter({"time limit": share, "requeue": share, "preemption": max(1, number // 20), "node down": 1})
     with tempfile.TemporaryDirectory(dir=Path.home()) as place:
         begun = time.monotonic()
-        os.environ["FINISHLINE_CACHE"] = str(Path(place) / "cache")  # Slurm hands it on to the jobs
-        found, done = storm(Path(place), Path(place) / "cache", number, wanted)
+        cache = Path(place) / "cache"
+        os.environ["FINISHLINE_CACHE"] = str(cache)  # Slurm hands it on to the jobs
+        found, done = storm(Path(place), cache, number, wanted)
         took_s = time.monotonic() - begun
         restarts = started_again(Path(place) / "stormy").total()
         print(f"{number} trials in {took_s:.0f} s, faults: {dict(Counter(done.values()))}, {restarts} restarts")

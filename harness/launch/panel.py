@@ -101,8 +101,9 @@ class Panel:
 
 
 def _read(stream: IO[str], show: Callable[[int, str], None], number: int) -> None:
-    for line in stream:
-        show(number, line.rstrip("\n"))
+    with stream:  # closed too where the screen is gone: a worker must get an error then, and not wait for a reader with its clock running
+        for line in stream:
+            show(number, line.rstrip("\n"))
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -58,4 +58,4 @@ def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, process_group=0)
+    return subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, errors="replace", process_group=0)
