@@ -1,14 +1,19 @@
-"""Campaigns on a real Slurm: submitted, finished, told to stop, cancelled, shown; and what may be wrong with a node."""
+"""Campaigns on a real Slurm: submitted, finished, told to stop, cancelled, shown, in a storm; and what may be wrong with a node.
+
+All of these are in one file, so that one pytest worker runs them one after another: they have one cluster between them.
+"""
 
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.slurm_storm import storm
 from harness.cli import main
 from harness.launch import cluster
 from harness.launch.batch import read_submitted, told
@@ -155,3 +160,11 @@ def test_a_rank_that_dies_on_another_node(project: World, launch: Launch) -> Non
     assert record.verdict == "crashed"
     assert "rank 1 was killed by signal 9" in record.reason
     wait(lambda: job_of(project) not in cluster.queue(), "the end of both tasks")
+
+
+def test_a_small_storm(project: World) -> None:
+    """One fault of each kind on a campaign of twelve trials; benchmarks/slurm_storm.py has sixty."""
+    faults = Counter({"time limit": 1, "requeue": 1, "preemption": 1, "node down": 1})
+    wrong, hit = storm(project.root / "storm", project.cache, 12, faults)
+    assert wrong == []
+    assert Counter(hit.values()) == faults
