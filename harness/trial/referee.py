@@ -72,7 +72,7 @@ def run_trial(
     checkpoint. On Ctrl-C the runner dies and the trial can be taken up later.
 
     Raises:
-        UserError: the folder or the data cache cannot be written, or the folder holds another trial.
+        UserError: the folder or the data cache cannot be written or has lost a file, or the folder holds another trial.
         Taken: another process runs this trial.
     """
     folder = TrialFolder(path)
@@ -85,6 +85,9 @@ def run_trial(
             if record is None or record.verdict in RESUMABLE:
                 folder.reopen()
                 record = Referee(spec, folder, cache, watcher, patience or Patience(), owner, race, nodes or Nodes()).run()
+    except FileNotFoundError as error:
+        again = "put it back; the same command goes on from the last checkpoint"
+        raise UserError(f"{path} cannot go on, since something is not there ({error.filename or error}): {again}") from error
     except OSError as error:
         again = "make room or choose another out=; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error

@@ -1,6 +1,7 @@
 """What breaks around a trial gives a verdict with a reason, or is got over; nothing is lost and nothing half-written is read."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.data import prepare
 from harness.errors import UserError
 from harness.trial import referee
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import Patience, run_trial
 from harness.trial.spec import TrialSpec
+from harness.workload import Workload
 from tests.conftest import Outcome, Silent, World
 
 QUICK = Patience(startup_s=60.0, write_s=3.0, answer_s=1.0)
@@ -145,6 +148,25 @@ def test_a_read_only_out_is_refused_before_anything_starts(world: World, small_d
     spec = world.spec()
     with pytest.raises(UserError, match="cannot be written"):
         run_trial(spec, spec.folder(small_disk), world.cache, Silent())
+
+
+def test_data_that_vanish_are_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = world.spec(target=0.05)
+    folder = spec.folder(world.root / "ledger")
+    lost = []
+
+    def loses(workload: Workload, cache: Path) -> Path:
+        data = shutil.copytree(prepare(workload, cache), world.root / "copy", dirs_exist_ok=True)
+        lost.append(data / "valid" / "columns.npz")
+        lost[0].unlink()
+        return data
+
+    monkeypatch.setattr(referee, "prepare", loses)
+    with pytest.raises(UserError) as refusal:
+        run_trial(spec, folder, world.cache, Silent())
+    assert f"cannot go on, since something is not there ({lost[0]}): put it back" in str(refusal.value)
+    monkeypatch.setattr(referee, "prepare", prepare)
+    assert run_trial(spec, folder, world.cache, Silent()).verdict == "reached"
 
 
 def test_a_record_is_whole_or_absent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
