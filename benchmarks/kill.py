@@ -147,7 +147,7 @@ def kill(referee: int, part: str) -> None:
 def is_runner(process: psutil.Process) -> bool:
     """Whether this is a living runner, or the sandbox around one."""
     try:
-        return "harness.trial.runner" in process.cmdline()
+        return "harness.trial.runner_main" in process.cmdline()
     except psutil.Error:
         return False
 

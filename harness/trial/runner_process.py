@@ -40,7 +40,7 @@ class RunnerProcess:
         self._progress = os.open(scratch / PROGRESS, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
         self._out_of_memory_kills = out_of_memory_kills()
         self.process = subprocess.Popen(
-            [*sandbox.command, sys.executable, "-m", "harness.trial.runner", str(there.fileno())],
+            [*sandbox.command, sys.executable, "-m", "harness.trial.runner_main", str(there.fileno())],
             pass_fds=[there.fileno()],
             cwd=scratch,
             env=environment(threads),

@@ -106,3 +106,16 @@ def test_background_work_does_not_go_on_while_the_clock_stands(world: World) -> 
     last = (outcome.folder / "log.txt").read_text().strip().splitlines()[-1].split()[1:]
     assert last
     assert all(int(n) * 0.05 <= awake_s for n in last)
+
+
+def test_the_garbage_collector_works_and_leaves_alone_what_was_there_before(world: World) -> None:
+    code = """
+    def setup(self):
+        import gc
+        super().setup()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 100_000
+        assert len(gc.get_objects()) < 0.1 * gc.get_freeze_count()
+    """
+    outcome = world.run(code, target=0.05)
+    assert outcome.record.verdict == "reached", outcome.record.reason
