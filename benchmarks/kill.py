@@ -144,18 +144,23 @@ def kill(referee: int, part: str) -> None:
             process.send_signal(signal.SIGKILL)
 
 
+def words_of(process: psutil.Process) -> list[str] | None:
+    """Returns the command line of a living process, None of one that has ended or ends just now."""
+    try:
+        return process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
 def is_runner(process: psutil.Process) -> bool:
     """Whether this is a living runner, or the sandbox around one."""
-    try:
-        return "harness.trial.runner_main" in process.cmdline()
-    except psutil.Error:
-        return False
+    return "harness.trial.runner_main" in (words_of(process) or ())
 
 
 def nothing_left(below: list[psutil.Process]) -> None:
     """Fails when a process that was below a referee still lives two seconds after it."""
     deadline = time.monotonic() + 2
-    while left := [process.pid for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]:
+    while left := [process.pid for process in below if process.is_running() and words_of(process) is not None]:
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.02)
 

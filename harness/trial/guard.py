@@ -25,7 +25,7 @@ FUNCTIONS: tuple[Attribute, ...] = (
     *((torch.cuda, name) for name in ("synchronize", "max_memory_allocated")),
     *((nn.Module, name) for name in ("state_dict", "load_state_dict", "train", "__call__", "named_parameters")),
 )
-OURS = ("__main__", "harness", "workloads")
+OURS = ("harness", "workloads")
 SETTING = (bool, int, float, str, tuple, type(None))
 
 

@@ -14,6 +14,7 @@ from harness.trial.messages import Paused, Written
 
 
 def channel():
+    gc.unfreeze()
     return next(thing for thing in gc.get_objects() if type(thing).__name__ == "Channel")
 
 

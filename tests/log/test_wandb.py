@@ -14,7 +14,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks.kill import is_runner, toy_spec
+from benchmarks.kill import is_runner, toy_spec, words_of
 from harness.cli import PROJECT, main
 from harness.display import Display
 from harness.log.wandb import WandbWatcher, has_key, run_id
@@ -149,9 +149,8 @@ def test_rows_from_before_wandb_was_asked_for_are_logged_too(world: World, wandb
 
 def children() -> dict[str, psutil.Process]:
     """The living children of this process that are of interest: wandb's and the runner. Earlier tests may have left others."""
-    living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
-    named = {"runner": is_runner, "wandb": lambda p: any("wandb" in word for word in p.cmdline())}
-    return {name: p for p in living for name, is_it in named.items() if is_it(p)}
+    named = {"runner": is_runner, "wandb": lambda p: any("wandb" in word for word in words_of(p) or ())}
+    return {name: p for p in psutil.Process().children() for name, is_it in named.items() if is_it(p)}
 
 
 class Looks(Silent):

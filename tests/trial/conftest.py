@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from benchmarks.kill import words_of
+
 
 def living_children() -> set[psutil.Process]:
     """All that lives below the tests but what Python's own multiprocessing keeps there."""
-    children = psutil.Process().children(recursive=True)
-    return {p for p in children if p.status() != psutil.STATUS_ZOMBIE and "multiprocessing" not in str(p.cmdline())}
+    words = {child: words_of(child) for child in psutil.Process().children(recursive=True)}
+    return {child for child, line in words.items() if line is not None and "multiprocessing" not in str(line)}
 
 
 @pytest.fixture(autouse=True)
