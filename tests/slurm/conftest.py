@@ -16,7 +16,7 @@ import pytest
 from harness.cli import main
 from harness.launch import cluster
 from tests.conftest import SGD, World, write_toy
-from tests.slurm.toy import SLEEPS, write_project
+from tests.slurm.toy import WAITS, write_project
 
 NEEDED = "FINISHLINE_NEEDS_SLURM"
 WAIT_S = 120.0
@@ -57,7 +57,8 @@ def project(slurm: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         write_project(root)
         world = World(root, cache)
         world.submission(SGD, "quick")
-        world.submission(SLEEPS, "sleeps")
+        (root / "gate").touch()
+        world.submission(WAITS.format(gate=str(root / "gate")), "waits")
         monkeypatch.setenv("FINISHLINE_CACHE", str(cache))
         yield world
         cluster.cancel(list(cluster.queue()))

@@ -21,7 +21,7 @@ from harness.launch.first import read_all
 from harness.trial.record import read_record, read_rows
 from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
-from tests.slurm.toy import SLEEPS
+from tests.slurm.toy import SLOW
 
 Launch = Callable[..., int]
 
@@ -48,13 +48,20 @@ def has_rows(project: World, name: str) -> bool:
     return len(read_rows(trial(project, name) / "evals.csv")) > 1
 
 
+def release(project: World) -> None:
+    """Lets the first short job and the array go that were submitted with a hold."""
+    (first,) = read_all(ledger_of(project))
+    subprocess.run(["scontrol", "release", first.job_id, read_submitted(ledger_of(project))[-1].job_id], check=True)
+
+
 def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert launch("submissions=[quick,sleeps]") == 0
+    assert launch("submissions=[quick,waits]", "launcher.extra.hold=true") == 0
     assert "2 trials submitted in 1 arrays, 0 waiting or running already" in capsys.readouterr().out
     assert launch() == 0
     assert "0 trials submitted in 0 arrays, 2 waiting or running already" in capsys.readouterr().out
+    release(project)
     wait(lambda: read_record(trial(project, "quick")), "a verdict")
-    wait(lambda: has_rows(project, "sleeps"), "a checkpoint")
+    wait(lambda: has_rows(project, "waits"), "a checkpoint")
     shown = status(project, capsys)
     assert re.search(r"quick +toy/cpu +1 reached", shown)
     assert re.search(r"study 1, trial 1: on \S+ for 0:\d\d", shown)
@@ -66,19 +73,20 @@ def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, ca
     assert "1 jobs cancelled" in capsys.readouterr().out
     wait(lambda: job_of(project, 1) not in cluster.queue(), "an empty queue")
     assert "study 1, trial 1: CANCELLED" in status(project, capsys)
-    assert read_record(trial(project, "sleeps")) is None
-    assert not (trial(project, "sleeps") / "owner.json").exists()
-    rows = len(read_rows(trial(project, "sleeps") / "evals.csv"))
+    assert read_record(trial(project, "waits")) is None
+    assert not (trial(project, "waits") / "owner.json").exists()
+    rows = len(read_rows(trial(project, "waits") / "evals.csv"))
+    (project.root / "gate").unlink()
     assert launch() == 0
     assert "1 trials submitted in 1 arrays, 0 waiting or running already" in capsys.readouterr().out
-    wait(lambda: read_record(trial(project, "sleeps")), "a verdict")
-    first, second = read_record(trial(project, "sleeps")).segments
+    wait(lambda: read_record(trial(project, "waits")), "a verdict")
+    first, second = read_record(trial(project, "waits")).segments
     assert rows - 1 <= second.first_evaluation <= rows
     assert first.time_s > 0
 
 
 def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
-    project.submission(f"def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\n{SLEEPS}", "endless")
+    project.submission(f"def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\n{SLOW}", "endless")
     assert launch("submissions=[endless]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")  # Slurm gives notice at 10 s or at its next look
     (stopped, given_up) = [line for line in told(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
@@ -109,7 +117,7 @@ def test_what_a_node_lacks_is_found_by_a_first_short_job(
     assert not trial(project, "quick").exists()
     assert launch() == 0
     wait(lambda: read_record(trial(project, "quick")), "a verdict")
-    assert launch("submissions=[sleeps]") == 0
+    assert launch("submissions=[waits]") == 0
     assert len(list((ledger_of(project) / "jobs").glob("first-*"))) == 2  # what has passed is not asked again
 
 
@@ -120,8 +128,7 @@ def test_a_node_with_other_versions(project: World, launch: Launch, capsys: pyte
     batch["versions"]["torch"] = "1.0"
     path.write_text(json.dumps(batch))
     assert re.search(r"1 in the queue \((JobHeldUser|Dependency)\)", status(project, capsys))
-    (first,) = read_all(ledger_of(project))
-    subprocess.run(["scontrol", "release", first.job_id, job_of(project)], check=True)
+    release(project)
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")
     assert re.search(r"\S+ has torch \S+ and not 1.0: give launcher.setup or launcher.python", status(project, capsys))
 

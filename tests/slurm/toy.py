@@ -1,4 +1,4 @@
-"""A project with a toy workload and a submission that takes its time."""
+"""A project with a toy workload, and submissions that take their time."""
 
 from pathlib import Path
 
@@ -18,7 +18,15 @@ step_hint: 100
 loss_kind: squared_error
 threads: 1
 """
-SLEEPS = "def step(self, batch):\n    super().step(batch)\n    __import__('time').sleep(0.25)\n"
+SLOW = "def step(self, batch):\n    super().step(batch)\n    __import__('time').sleep(0.25)\n"
+WAITS = """
+def step(self, batch):
+    super().step(batch)
+    self.made = getattr(self, "made", 0) + 1
+    while self.made > 10 and __import__("os").path.exists({gate!r}):
+        __import__("time").sleep(0.1)
+"""
+"""Makes ten steps, then waits until the file `gate` is gone."""
 
 
 def write_project(root: Path) -> None:
