@@ -163,15 +163,13 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
             runner.channel.send(Task.of(spec.to_json(), sandbox.view, memory_bytes, place))
             while _read_order(trial) == order:
                 yield None
-                message = runner.channel.receive(BEAT_S)
+                message = runner.receive(BEAT_S)
                 if isinstance(message, Failed):
                     yield message
                 elif message is not None:
                     yield Failed("rejected", f"a rank said {type(message).__name__}, which only rank 0 may say")
                 elif trouble := runner.memory_trouble(memory_bytes):
                     yield Failed("out_of_memory", trouble)
-                elif runner.ended():
-                    raise EOFError
         except (EOFError, OSError):
             out_of_memory, how = runner.how_it_ended()
             yield Failed("out_of_memory" if out_of_memory else "crashed", how)

@@ -337,14 +337,11 @@ class Referee:
 
     def _receive(self, timeout_s: float) -> Message | None:
         try:
-            message = self.runner.channel.receive(timeout_s)
+            return self.runner.receive(timeout_s)
         except EOFError:
             self._runner_ended()
         except ProtocolError as error:
             raise Ended("rejected", f"the runner broke the protocol: {error}") from None
-        if message is None and self.runner.ended():
-            self._runner_ended()
-        return message
 
     def _of_kind(self, message: Message, kind: type[M]) -> M:
         if isinstance(message, Failed):

@@ -110,6 +110,19 @@ class RunnerProcess:
         """Whether the runner's process has ended."""
         return self.process.poll() is not None
 
+    def receive(self, timeout_s: float) -> Message | None:
+        """Returns the next message, None when none came in time.
+
+        Raises:
+            EOFError: the runner has ended, and all that it said has been read.
+        """
+        message = self.channel.receive(timeout_s)
+        if message is None and self.ended():
+            message = self.channel.receive(timeout_s=0)
+            if message is None:
+                raise EOFError
+        return message
+
     def how_it_ended(self) -> tuple[bool, str]:
         """Returns whether memory was the cause, and in words how the runner's process ended by itself."""
         try:

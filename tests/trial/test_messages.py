@@ -1,6 +1,7 @@
 """The protocol: every message survives the wire, everything else is refused."""
 
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from harness.trial.messages import (
     decode,
     encode,
 )
+from harness.trial.runner_process import RefereesEnd, RunnerProcess
 from harness.workload import Evaluation
 
 MESSAGES = [
@@ -84,3 +86,21 @@ def flood(sender: socket.socket, channel: Channel) -> None:
     sender.send(b"x")
     with pytest.raises(ProtocolError, match="more than 1 MiB"):
         channel.receive(timeout_s=0)
+
+
+def test_what_a_runner_said_last_is_read_also_when_it_ends_just_then() -> None:
+    """The message comes after the look for one and before the look whether the runner lives."""
+    here, there = socket.socketpair()
+    runner = RunnerProcess.__new__(RunnerProcess)
+    runner.channel = RefereesEnd(here)
+
+    def ends() -> int:
+        if there.fileno() != -1:
+            Channel(there).send(Failed("crashed", "its last words"))
+            there.close()
+        return 0
+
+    runner.process = SimpleNamespace(poll=ends)
+    assert runner.receive(timeout_s=0.01) == Failed("crashed", "its last words")
+    with pytest.raises(EOFError):
+        runner.receive(timeout_s=0.01)
