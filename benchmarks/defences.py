@@ -191,8 +191,8 @@ DEFENCES = (
     Defence(
         "the submission is loaded on the clock",
         "runner.py",
-        "            self.channel.send(Ready())\n            self.wait()\n            self.load_submission()",
-        "            self.load_submission()\n            self.channel.send(Ready())\n            self.wait()",
+        "            self.say(Ready())\n            self.wait()\n            self.load_submission()",
+        "            self.load_submission()\n            self.say(Ready())\n            self.wait()",
         "early]",
     ),
     Defence("a state is not unpickled", "checkpoint.py", "weights_only=True", "weights_only=False", "payload"),
@@ -206,10 +206,10 @@ DEFENCES = (
         "if False:",
         "ledger_that_every",
     ),
-    Defence("kinds of source files", "folder.py", "if path.suffix not in SUFFIXES:", "if False:", "somebody"),
-    Defence("size of the source", "folder.py", "if size > SOURCE_BYTES:", "if False:", "somebody"),
+    Defence("kinds of source files", "source.py", "if path.suffix not in SUFFIXES:", "if False:", "somebody"),
+    Defence("size of the source", "source.py", "if size > SOURCE_BYTES:", "if False:", "somebody"),
     Defence(
-        "no links in the source", "folder.py", "if path.is_symlink() or not (path.is_file() or path.is_dir()):", "if False:", "somebody"
+        "no links in the source", "source.py", "if path.is_symlink() or not (path.is_file() or path.is_dir()):", "if False:", "somebody"
     ),
     Defence(
         "CPU seconds of frozen spans are counted",
@@ -235,8 +235,6 @@ def noticed(defence: Defence, copy: Path) -> list[str]:
     subprocess.run(["tar", "-xf", "-"], cwd=copy, input=archive, check=True)
     file = copy / "harness" / "trial" / defence.file
     text = file.read_text()
-    if text.count(defence.text) != 1:
-        raise SystemExit(f"{defence.name}: {defence.file} does not contain it once: {defence.text!r}")
     file.write_text(text.replace(defence.text, defence.without))
     command = [sys.executable, "-m", "pytest", "tests/trial/test_cheats.py", "-q", "-rfE", "-p", "no:cacheprovider", "-k", defence.tests]
     out = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stdout

@@ -32,6 +32,7 @@ import pytest
 import sympy
 import torch
 
+from benchmarks.defences import DEFENCES
 from harness.data import data_folder
 from harness.errors import UserError
 from harness.trial import referee, runner_process, sandbox
@@ -346,3 +347,8 @@ def test_a_submission_is_text_that_somebody_can_read(world: World, name: str, co
         hash_folder(folder)
     with pytest.raises(UserError, match=words):
         run_trial(spec, world.root / "trial", world.cache, Silent())
+
+
+def test_all_that_the_benchmark_of_the_defences_takes_away_is_there() -> None:
+    code = sandbox.PROJECT / "harness" / "trial"
+    assert [defence.name for defence in DEFENCES if (code / defence.file).read_text().count(defence.text) != 1] == []
