@@ -235,6 +235,8 @@ def noticed(defence: Defence, copy: Path) -> list[str]:
     subprocess.run(["tar", "-xf", "-"], cwd=copy, input=archive, check=True)
     file = copy / "harness" / "trial" / defence.file
     text = file.read_text()
+    if text.count(defence.text) != 1:
+        raise SystemExit(f"{defence.name}: {defence.file} does not contain it once: {defence.text!r}")
     file.write_text(text.replace(defence.text, defence.without))
     command = [sys.executable, "-m", "pytest", "tests/trial/test_cheats.py", "-q", "-rfE", "-p", "no:cacheprovider", "-k", defence.tests]
     out = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stdout

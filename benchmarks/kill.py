@@ -148,7 +148,7 @@ def words_of(process: psutil.Process) -> list[str] | None:
     """Returns the command line of a living process, None of one that has ended or ends just now."""
     try:
         return process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.Error:
+    except psutil.NoSuchProcess:
         return None
 
 

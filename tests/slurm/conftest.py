@@ -51,7 +51,7 @@ def slurm() -> None:
 
 @pytest.fixture
 def project(slurm: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".finishline-test-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".finishline-test-") as name:
         root = Path(name)
         write_toy(root)
         write_project(root)
