@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.kill 100 [resnet/cpu]
 
 Half of the trials are of a toy workload, half of the `cpu` workload (cut to 60 steps). Each is killed one to three times: the runner,
-the referee, or both, at an instant drawn from the length of the uninterrupted run. A trial survives if its final weights and all its rows
+the referee, or both, at an instant drawn from the length of the uninterrupted run. Checkpoints fall due so often that trials do go on from
+them (how many did is printed). A trial survives if its final weights and all its rows
 but the times are bitwise those of the uninterrupted run, its clock adds up, and no process is left.
 """
 
@@ -204,7 +205,9 @@ def submission(scratch: Path) -> Path:
 
 def toy_spec(world: World) -> TrialSpec:
     """The toy workload of the tests with a target that nobody meets."""
-    return world.spec(SUBMISSION, "noisy_toy", hp={"unused": 0.0}, target=-1.0, evaluate_every=16 * 12, sandbox="auto")
+    return world.spec(
+        SUBMISSION, "noisy_toy", hp={"unused": 0.0}, target=-1.0, evaluate_every=16 * 12, sandbox="auto", checkpoint_period_s=0.0
+    )
 
 
 def cpu_spec(folder: Path, workload_id: str) -> TrialSpec:
@@ -213,7 +216,8 @@ def cpu_spec(folder: Path, workload_id: str) -> TrialSpec:
     config = replace(project.workload(workload_id), budget_s=3600.0, step_hint=STEPS)
     config = replace(config, target=-1e9 if config.direction == "minimize" else 1e9)
     ruleset = Ruleset("benchmark", 1, 1, 1.0, "default")
-    return single_trial(project, single_point(project, str(folder), {}), config, ruleset, 0.2, "auto", seed=0)
+    spec = single_trial(project, single_point(project, str(folder), {}), config, ruleset, 0.2, "auto", seed=0)
+    return replace(spec, checkpoint_period_s=0.3)
 
 
 def main(words: list[str]) -> int:

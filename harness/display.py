@@ -10,13 +10,14 @@ from rich.text import Text
 
 from harness.trial.record import Record, Row
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 PLAIN_EVERY_S = 5.0
 REDRAW_EVERY_S = 1.0
 FORECAST_ROWS = 6
 
 
-class Display:
+class Display(Watcher):
     """Shows step, seconds on the clock, metric, target and a forecast of the time to the target.
 
     Args:

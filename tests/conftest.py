@@ -1,16 +1,20 @@
 """Throw-away worlds: a toy workload and submissions built from strings inside the tests."""
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from harness.trial.record import Record, Row
-from harness.trial.referee import Patience, run_trial
+from harness.trial.referee import run_trial
+from harness.trial.session import Timeouts
 from harness.trial.source import hash_folder
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
+from tests.fork_server import ForkServer
 
 TOY_WORKLOAD = '''
 import time
@@ -77,20 +81,14 @@ class SGD(Submission):
 """
 
 
-class Silent:
+class Silent(Watcher):
     """A watcher that keeps what it is told."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def started(self, spec: TrialSpec) -> None: ...
-
-    def progress(self, step: int, time_s: float) -> None: ...
-
     def evaluated(self, row: Row) -> None:
         self.rows.append(row)
-
-    def ended(self, record: Record, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -155,17 +153,25 @@ class World:
         )
         return replace(spec, **changes)
 
-    def run(self, code: str = SGD, out: str = "ledger", patience: Patience | None = None, **changes: object) -> Outcome:
+    def run(self, code: str = SGD, out: str = "ledger", timeouts: Timeouts | None = None, **changes: object) -> Outcome:
         """Runs a trial of a submission on the toy workload."""
         spec = self.spec(code, **changes)
         folder = spec.folder(self.root / out)
-        return Outcome(run_trial(spec, folder, self.cache, Silent(), patience), folder)
+        return Outcome(run_trial(spec, folder, self.cache, Silent(), timeouts), folder)
 
 
 @pytest.fixture(autouse=True)
 def _short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second before each trial is for those that count."""
     monkeypatch.setattr("harness.trial.probe.REPEATS", 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runners_are_forked() -> Iterator[None]:
+    """Without a sandbox; what needs one starts its runner as everybody does."""
+    with ForkServer() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.trial.runner_process.start", server.start)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,16 @@
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType, TracebackType
 
-from harness.trial.record import Record, Row
-from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 
-class Notice:
+class Notice(Watcher):
     """A watcher that ends the trial, by KeyboardInterrupt in the main thread, when a signal has come; held as a context.
 
-    After SIGUSR2 that is at the next evaluation, when there has just been a checkpoint, or `patience_s()` seconds later; after SIGTERM it
-    is at once. SIGUSR2 is kept from the processes that are started meanwhile: where Slurm has no cgroups it sends it to all of them.
+    After SIGUSR2 it asks for a checkpoint and ends the trial when that is on disk, or `patience_s()` seconds later; after SIGTERM it is at
+    once. SIGUSR2 is kept from the processes that are started meanwhile: where Slurm has no cgroups it sends it to all of them.
     """
 
     def __init__(self, patience_s: Callable[[], float]) -> None:
@@ -43,20 +41,15 @@ class Notice:
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def started(self, spec: TrialSpec) -> None:
-        """Nothing to do."""
+    def wants_checkpoint(self) -> bool:
+        """Whether a signal has come."""
+        return self.came
 
-    def progress(self, step: int, time_s: float) -> None:
-        """Nothing to do."""
-
-    def evaluated(self, row: Row) -> None:
-        """Ends the trial if a signal has come; not where the target is met, which ends it anyway."""
-        if self.came and row.test_metric is None and not self._ends.is_set():
+    def checkpointed(self) -> None:
+        """Ends the trial if a signal has come."""
+        if self.came and not self._ends.is_set():
             self._ends.set()
             raise KeyboardInterrupt
-
-    def ended(self, record: Record, folder: Path) -> None:
-        """Nothing to do."""
 
     def _wake(self) -> None:
         if self._thread.is_alive() and self._thread.ident is not None:

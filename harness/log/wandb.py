@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from harness.files import write_atomically
 from harness.trial.record import RESUMABLE, Record, Row, read_rows
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 PROJECT = "finishline"
 SERVER = "https://api.wandb.ai"
@@ -30,7 +31,7 @@ LAST = "last_step"
 """The file beside wandb's own that holds the step of the last row logged: nothing is logged twice when a trial is gone on with."""
 
 
-class WandbWatcher:
+class WandbWatcher(Watcher):
     """Logs trials of one ledger to wandb. Whatever goes wrong there is told in one line and leaves the trial alone.
 
     Args:

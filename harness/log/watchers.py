@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
@@ -13,14 +12,7 @@ from harness.trial.spec import TrialSpec
 from harness.trial.watcher import Watcher
 
 
-class Closing(Watcher, Protocol):
-    """A watcher that has something to close."""
-
-    def close(self) -> None:
-        """Nothing more will be told."""
-
-
-class Several:
+class Several(Watcher):
     """Passes on to several watchers, in their order."""
 
     def __init__(self, watchers: Sequence[Watcher]) -> None:
@@ -41,6 +33,15 @@ class Several:
         for watcher in self._watchers:
             watcher.evaluated(row)
 
+    def wants_checkpoint(self) -> bool:
+        """Whether one of them wants it."""
+        return any(watcher.wants_checkpoint() for watcher in self._watchers)
+
+    def checkpointed(self) -> None:
+        """A checkpoint is on disk."""
+        for watcher in self._watchers:
+            watcher.checkpointed()
+
     def ended(self, record: Record, folder: Path) -> None:
         """The verdict."""
         for watcher in self._watchers:
@@ -48,7 +49,7 @@ class Several:
 
 
 @contextmanager
-def watched(display: Closing, log: str, ledger: Path, console: Console) -> Iterator[Watcher]:
+def watched(display: Watcher, log: str, ledger: Path, console: Console) -> Iterator[Watcher]:
     """Yields a display together with the log that is asked for; closes both.
 
     Args:

@@ -8,9 +8,10 @@ from harness.targets.arithmetic import BUDGET_FACTOR
 from harness.targets.evidence import Evidence
 from harness.trial.record import Record, Row
 from harness.trial.spec import TrialSpec
+from harness.trial.watcher import Watcher
 
 
-class Lines:
+class Lines(Watcher):
     """Prints a line for each trial that is run; says nothing of those that have their result."""
 
     def __init__(self, console: Console) -> None:

@@ -1,6 +1,6 @@
-"""Checkpoints: the runner writes a state aside, the referee takes it over whole and adds the clock.
+"""Checkpoints: the runner hands in weights and state in sealed memory, the referee copies them to disk and adds the clock.
 
-    checkpoint/step_<n>/   weights.safetensors  state.pt     from the runner; to the referee opaque but for the weights
+    checkpoint/step_<n>/   weights.safetensors  state.pt     to the referee opaque but for the weights
                            state_<rank>.pt                   the same of each further rank
                            position.json                     from the referee, written last: sha256 of the others, seconds so far
 
@@ -12,24 +12,23 @@ import json
 import os
 import random
 import shutil
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from harness.files import sync_folder, write_atomically
 from harness.trial.clock import Reading
+from harness.trial.memory_file import memory_file, path_of, sealed
 
 WEIGHTS, STATE, POSITION = "weights.safetensors", "state.pt", "position.json"
 KEPT = 2
-STATE_FACTOR, STATE_EXTRA_BYTES = 64, 1 << 30
-"""The state may have so many times the bytes of the weights, and so many more."""
 
 
 def state_of(rank: int) -> str:
@@ -37,17 +36,13 @@ def state_of(rank: int) -> str:
     return f"state_{rank}.pt" if rank else STATE
 
 
-class HandedIn(ValueError):
-    """What the runner handed in cannot be taken; the message says why."""
-
-
 @dataclass(frozen=True)
 class Position:
-    """Where a trial stood when its checkpoint was written, as the referee knows it."""
+    """Where a trial stood when its checkpoint was written, as the referee knows it; `evaluations` is how many were made before it."""
 
     step: int
     examples: int
-    done: bool
+    evaluations: int
     reading: Reading
     host_memory_bytes: int
     device_memory_bytes: int
@@ -67,34 +62,19 @@ class CheckpointStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def accept(self, pending: Path, position: Position, weights_bytes: int, ranks: int = 1) -> Checkpoint:
-        """Takes over what the (frozen) runner wrote to `pending`; on return it is durable.
+    def store(self, files: Mapping[str, Path], position: Position) -> Checkpoint:
+        """Copies what the runner handed in, by the name of the file that it becomes, to disk; on return it is durable.
 
-        This one and the one before are kept; others go, also damaged ones of later steps. The files move to a folder of the referee's
-        own: the runner may still hold a descriptor of its folder.
-
-        Raises:
-            HandedIn: the files are not there, are not what they should be, or are larger than the model's `weights_bytes` allow.
+        This one and the one before are kept; others go, also damaged ones of later steps.
         """
-        aside = self._folder / ".part"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        limits = {WEIGHTS: most_bytes(weights_bytes)}
-        limits |= {state_of(rank): STATE_FACTOR * weights_bytes + STATE_EXTRA_BYTES for rank in range(ranks)}
-        try:
-            source = os.open(pending, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            raise HandedIn(f"{pending.name}/ cannot be read ({error.strerror})") from None
-        try:
-            files = {name: hash_handed_in(Path(name), limit, folder=source) for name, limit in limits.items()}
-            for name in files:
-                os.rename(name, aside / name, src_dir_fd=source)
-        finally:
-            os.close(source)
-        write_atomically(aside / POSITION, json.dumps({"sha256": files, **asdict(position)}))
+        part = self._folder / ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        digests = {name: copy_durably(path, part / name) for name, path in files.items()}
+        write_atomically(part / POSITION, json.dumps({"sha256": digests, **asdict(position)}))
         folder = self._folder / f"step_{position.step:08d}"
         shutil.rmtree(folder, ignore_errors=True)
-        os.rename(aside, folder)
+        os.rename(part, folder)
         sync_folder(self._folder)
         everything = self._newest_first()
         for other in set(everything).difference([f for f in everything if f.name <= folder.name][:KEPT]):
@@ -120,13 +100,26 @@ class CheckpointStore:
         return sorted(self._folder.glob("step_*"), reverse=True)
 
 
-def save_weights(model: nn.Module, path: Path, instead: Mapping[str, Tensor] | None = None) -> None:
-    """Writes parameters and buffers of a model, some of them replaced, as safetensors, each tensor contiguous and on its own."""
-    tensors = {**model.state_dict(), **(instead or {})}
-    save_file({name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}, path)
+@contextmanager
+def files_to_restore(checkpoint: Path | None, ranks: range) -> Iterator[list[int]]:
+    """Yields descriptors of sealed copies of a checkpoint's weights and of the states of some ranks; none without a checkpoint.
+
+    They are copies in memory so that a runner learns no path from them.
+    """
+    descriptors = []
+    try:
+        for name in (WEIGHTS, *map(state_of, ranks)) if checkpoint is not None else ():
+            assert checkpoint is not None
+            descriptors.append(memory_file("checkpoint"))
+            shutil.copyfile(checkpoint / name, path_of(descriptors[-1]))
+            sealed(descriptors[-1])
+        yield descriptors
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path | str) -> None:
     """Copies saved weights into a model of the same layout; strides stay those of the model.
 
     Raises:
@@ -144,13 +137,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
             tensor.copy_(given[name])
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Writes the runner's state: numbers, strings, tensors and containers of them."""
-    torch.save(state, path)
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """Reads what `save_state` wrote; nothing in the file is executed."""
+def load_state(path: Path | str) -> dict[str, Any]:
+    """Reads what `memory_file.write_state` wrote; nothing in the file is executed."""
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
 
@@ -177,32 +165,15 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def most_bytes(weights_bytes: int) -> int:
-    """Returns how large a file of weights may be that is looked into at all; what a model of another size is, its tensors tell."""
-    return 2 * weights_bytes + (1 << 20)
+def copy_durably(source: Path, target: Path) -> str:
+    """Copies a file, makes the copy durable and returns its sha256."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    return sha256(target)
 
 
-def hash_handed_in(path: Path, limit_bytes: int, folder: int | None = None) -> str:
-    """Makes a file that the (frozen) runner wrote durable and returns its sha256; `path` may be relative to an open `folder`.
-
-    Raises:
-        HandedIn: it is missing, a link, a pipe or another thing that is no plain file, has a second name, or more than `limit_bytes`.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError as error:
-        raise HandedIn(f"{path.name} cannot be read ({error.strerror})") from None
-    with open(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise HandedIn(f"{path.name} is no plain file with one name")
-        if facts.st_size > limit_bytes:
-            raise HandedIn(f"{path.name} has {facts.st_size} bytes, at most {limit_bytes} may be")
-        os.fsync(handle)
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256(path: Path) -> str:
+def sha256(path: Path | str) -> str:
     """Returns the hex digest of a file."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -45,8 +45,8 @@ class Clock:
         self._cpu = {"on": 0.0, "frozen": 0.0}
         self._earlier_wall_s = 0.0
 
-    def go_back_to(self, reading: Reading) -> None:
-        """Takes over the reading of a checkpoint; the start-up that is going on is added to it."""
+    def go_on_from(self, reading: Reading) -> None:
+        """Takes over the reading at which the trial goes on; the start-up that is going on is added to it."""
         for kind in self._seconds:
             self._seconds[kind] += getattr(reading, f"{kind}_s")
         self._cpu = {"on": reading.cpu_time_s, "frozen": reading.frozen_cpu_s}

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from harness.trial.checkpoint import load_weights
+from harness.trial.memory_file import weights_bytes
 from harness.workload import Evaluation, Workload
 
 
@@ -18,7 +19,12 @@ class Evaluator:
         self._model = workload.build_model().to(self._device).eval()
         self._valid = workload.load(data, "valid")
 
-    def load(self, weights: Path) -> None:
+    @property
+    def weights_bytes(self) -> int:
+        """The size in bytes of what a runner hands in."""
+        return weights_bytes(self._model)
+
+    def load(self, weights: Path | str) -> None:
         """Takes the weights to evaluate; raises ValueError when they are not of the workload's model."""
         load_weights(self._model, weights)
 

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import shutil
-import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from harness.errors import UserError
 from harness.files import write_atomically
 from harness.hardware import Machine
 from harness.trial.checkpoint import CheckpointStore
-from harness.trial.record import RESUMABLE, Probe, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
+from harness.trial.clock import Reading
+from harness.trial.record import CHARGED, RESUMABLE, Probe, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
 from harness.trial.source import IGNORED, hash_folder
 from harness.trial.spec import TrialSpec, read_spec
 
@@ -37,7 +37,6 @@ class TrialFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.scratch = path / "scratch"
         self.source = path / "source"
         self.log = path / "log.txt"
         self.checkpoints = CheckpointStore(path / "checkpoint")
@@ -62,8 +61,6 @@ class TrialFolder:
                     raise UserError(f"{spec.submission_path} changed while the trial was being set up: start it again")
                 write_atomically(self.path / "environment.json", json.dumps(machine.to_json(), indent=1) + "\n")
                 write_atomically(self.path / "spec.json", json.dumps(spec.to_json(), indent=1) + "\n")
-            _remove(self.scratch)
-            self.scratch.mkdir()
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror}): choose another out=") from None
 
@@ -90,9 +87,18 @@ class TrialFolder:
             write_atomically(told, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")
             record.unlink()
 
-    def begin_segment(self, machine: Machine, probe: Probe, from_step: int, from_time_s: float) -> list[Row]:
-        """Notes that this process takes the trial on from here; drops the rows that are about to be made again and returns the others."""
-        rows = [row for row in read_rows(self.path / "evals.csv") if row.step < from_step]
+    def failed_at(self) -> Reading | None:
+        """Returns the clock's reading when the runner last failed by itself, or None if it never did."""
+        try:
+            lines = (self.path / ATTEMPTS).read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        failures = [attempt for attempt in map(json.loads, lines) if attempt["verdict"] in CHARGED]
+        return Reading(**{f.name: failures[-1][f.name] for f in fields(Reading)}) if failures else None
+
+    def begin_segment(self, machine: Machine, probe: Probe, evaluations: int, from_time_s: float) -> list[Row]:
+        """Notes that this process takes the trial on from here; keeps so many rows, which it returns, and drops those to be made again."""
+        rows = read_rows(self.path / "evals.csv")[:evaluations]
         rewrite_rows(self.path / "evals.csv", rows)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         start = _Start(machine.host, machine.fingerprint, now, len(rows), from_time_s, probe.speed, probe.off)
@@ -109,7 +115,7 @@ class TrialFolder:
             for s, end in zip(starts, ends, strict=True)
         )
 
-    def keep_weights(self, weights: Path) -> str:
+    def keep_weights(self, weights: str) -> str:
         """Keeps the weights that met the target; returns their sha256."""
         target = self.path / "target.safetensors"
         aside = target.with_suffix(".part")
@@ -119,8 +125,7 @@ class TrialFolder:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def close(self, record: Record) -> None:
-        """Writes the record and removes what only an unfinished trial needs; scratch first, in case that the disk is full."""
-        _remove(self.scratch)
+        """Writes the record and removes what only an unfinished trial needs."""
         write_record(self.path, record)
         if record.verdict not in RESUMABLE:
             self.checkpoints.clear()
@@ -139,11 +144,3 @@ class TrialFolder:
         different = sorted(name for name in ours if json.dumps(ours[name]) != json.dumps(theirs[name]) and not name.endswith("_path"))
         if different:
             raise UserError(f"{self.path} holds another trial (it differs in {', '.join(different)}): choose another out=")
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder that a runner could write to, however deep it is."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--", folder], check=False)

@@ -1,27 +1,40 @@
-"""What referee and runner say to each other: one JSON object a line over a socket pair, each a frozen dataclass.
+"""The messages between referee and runner: one msgpack packet each over a SEQPACKET socket pair, with file descriptors where it has some.
 
-    runner -> referee   Ready  Paused  Swapped  Written  Failed
-    referee -> runner   Task  Resume  Stop
+    runner -> referee   Ready  RankState  Paused  Failed
+    referee -> runner   Task  Resume  Checkpoint  Stop
 
-The runner never reports a time; the referee looks at its own clock when a message arrives.
+The runner never reports a time on the clock; the referee looks at its own clock.
 """
 
-import json
+import os
 import select
 import socket
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
 
 from harness.workload import Evaluation
 
 if TYPE_CHECKING:
     from harness.trial.sandbox import View
 
-MAX_MESSAGE_BYTES = 1 << 20
+MAX_PACKET_BYTES = 1 << 16
+MAX_DESCRIPTORS = 64
+MAX_STEPS = 10**8
+MAX_REASON = 1000
+
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+Steps = Annotated[int, msgspec.Meta(ge=0, le=MAX_STEPS)]
+Purpose = Literal["evaluation", "checkpoint", "restored"]
 
 
-@dataclass(frozen=True)
-class Place:
+class Base(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """A message; unknown fields, wrong types and numbers out of range are refused when it is read."""
+
+
+class RankLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of a trial's ranks a runner is to be, and where rank 0 can be met by the others."""
 
     ranks: int = 1
@@ -31,11 +44,11 @@ class Place:
     master_port: int = 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """What to run, and where: folders with workload, submission, data, to write to, and (or None) to go on from.
+class Task(Base, frozen=True, kw_only=True):
+    """What to run: the trial's spec, and the folders with workload, submission, data and to write to, as the runner sees them.
 
-    `memory_bytes` is how much each of its processes may take.
+    `memory_bytes` is how much each of its processes may take. Descriptors: the step counter; to go on from a checkpoint also its weights
+    and the states of the ranks of this node (`restore`).
     """
 
     spec: dict[str, Any]
@@ -44,142 +57,151 @@ class Task:
     source: str
     data: str
     scratch: str
-    checkpoint: str | None
-    place: Place = Place()
+    restore: bool = False
+    layout: RankLayout = RankLayout()
 
     @staticmethod
-    def of(spec: dict[str, Any], view: "View", memory_bytes: int, place: Place) -> "Task":
+    def of(spec: dict[str, Any], view: "View", scratch: str, memory_bytes: int, layout: RankLayout, restore: bool) -> "Task":
         """Returns the task of a runner that is shown `view`."""
-        folders = {name: str(getattr(view, name)) for name in ("workload", "source", "data", "scratch")}
-        return Task(
-            spec=spec, memory_bytes=memory_bytes, **folders, checkpoint=str(view.checkpoint) if view.checkpoint else None, place=place
-        )
+        folders = {name: str(getattr(view, name)) for name in ("workload", "source", "data")}
+        return Task(spec=spec, scratch=scratch, memory_bytes=memory_bytes, layout=layout, restore=restore, **folders)
 
 
-@dataclass(frozen=True)
-class Ready:
-    """Model and data are built and warmed up. The submission is loaded only now, with the clock running.
+class Ready(Base, frozen=True, kw_only=True):
+    """Model and data are built and warmed up; no code of the submission has run yet.
 
-    On going on from a checkpoint the submission was loaded before and its state restored; the weights are in scratch to prove it.
+    `pass_s` is the fastest forward and backward pass over a reference batch on this machine, in seconds (`Runner.measure_pass`).
     """
 
+    pass_s: Annotated[float, msgspec.Meta(ge=0)]
 
-@dataclass(frozen=True)
-class Resume:
-    """Go on; the clock runs. `evaluation` is the result of the evaluation that has just been made, if one was."""
+
+class Resume(Base, frozen=True, kw_only=True):
+    """Go on; the clock runs and stands at `time_s`. `evaluation` is the result of the evaluation that has just been made, if one was."""
 
     time_s: float
     evaluation: Evaluation | None = None
 
 
-@dataclass(frozen=True)
-class Paused:
-    """Training stands at a step boundary and the device is synchronised. `done`: the submission has nothing left to do."""
+class Checkpoint(Base, frozen=True, kw_only=True):
+    """Hand in the whole state at the next opportunity."""
 
-    step: int
-    examples: int
-    device_memory_bytes: int
+
+class Stop(Base, frozen=True, kw_only=True):
+    """End at the next step boundary."""
+
+
+class RankState(Base, frozen=True, kw_only=True):
+    """The state of a rank other than 0, for the checkpoint that rank 0 hands in next. Descriptor: the state."""
+
+    rank: Annotated[int, msgspec.Meta(ge=1, lt=1 << 16)]
+
+
+class Paused(Base, frozen=True, kw_only=True):
+    """Training stands at a step boundary, the device is synchronised, and what is handed in lies in sealed memory.
+
+    Descriptors: the weights, and at a checkpoint also the state of rank 0. `done`: the submission has nothing left to do.
+    """
+
+    purpose: Purpose
+    step: Steps
+    examples: Count
+    device_memory_bytes: Count = 0
     done: bool = False
 
 
-@dataclass(frozen=True)
-class Swapped:
-    """The weights to evaluate are in the model and the device is synchronised."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was to be written (checkpoint or weights) is on disk below scratch.
-
-    `swaps`: the submission evaluates other weights than it trains, so that each evaluation has a `Swapped` stage.
-    """
-
-    swaps: bool
-
-
-@dataclass(frozen=True)
-class Failed:
+class Failed(Base, frozen=True, kw_only=True):
     """The runner cannot go on."""
 
     verdict: Literal["crashed", "out_of_memory", "rejected"]
     reason: str
 
 
-@dataclass(frozen=True)
-class Stop:
-    """End at the next step boundary."""
-
-
-Message = Task | Ready | Resume | Paused | Swapped | Written | Failed | Stop
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in (Task, Ready, Resume, Paused, Swapped, Written, Failed, Stop)}
+FromRunner = Ready | RankState | Paused | Failed
+FromReferee = Task | Resume | Checkpoint | Stop
+Received = TypeVar("Received")
 
 
 class ProtocolError(RuntimeError):
-    """The other side said something that is no message."""
+    """The other side sent something that is no message."""
 
 
-def encode(message: Message) -> bytes:
-    """Returns the line for a message."""
-    return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode() + b"\n"
+class Channel(Generic[Received]):
+    """One end of the socket pair.
 
-
-def decode(line: bytes) -> Message:
-    """Returns the message of a line.
-
-    Raises:
-        ProtocolError: the line is no message, or a field is missing, unknown or of the wrong type.
+    Args:
+        end: a connected SOCK_SEQPACKET socket.
+        kinds: the union of the messages that the other side may send.
     """
-    try:
-        fields = json.loads(line)
-        kind = _KINDS[fields.pop("kind")]
-        if kind is Resume and fields.get("evaluation") is not None:
-            fields["evaluation"] = Evaluation(**fields["evaluation"])
-        if kind is Task:
-            fields["place"] = Place(**fields["place"])
-        message = kind(**fields)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ProtocolError(f"not a message: {line[:80]!r}") from None
-    if isinstance(message, Paused) and not all(type(n) is int and n >= 0 for n in (message.step, message.examples)):
-        raise ProtocolError(f"not a count in {line[:80]!r}")
-    return message
 
-
-class Channel:
-    """One end of the socket pair."""
-
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, kinds: Any) -> None:
         self._socket = end
-        self._buffer = bytearray()
+        self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(kinds)
         self._poll = select.poll()
         self._poll.register(end, select.POLLIN)
+        self._descriptors: list[int] = []
 
-    def send(self, message: Message) -> None:
-        """Sends a message; raises OSError when the other side is gone."""
-        self._socket.sendall(encode(message))
+    def send(self, message: FromRunner | FromReferee, descriptors: Sequence[int] = ()) -> None:
+        """Sends a message and copies of open descriptors; raises OSError when the other side is gone."""
+        socket.send_fds(self._socket, [msgspec.msgpack.encode(message)], descriptors)
 
-    def receive(self, timeout_s: float | None = None) -> Message | None:
+    def receive(self, timeout_s: float | None = None) -> Received | None:
         """Returns the next message, or None when none came within `timeout_s` seconds (None: wait).
 
         Raises:
             EOFError: the other side is gone.
             ProtocolError: what came is no message.
         """
-        while b"\n" not in self._buffer:
-            if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
-                return None
+        if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
+            return None
+        self._close_descriptors()
+        try:
+            packet, self._descriptors, flags, _ = socket.recv_fds(self._socket, MAX_PACKET_BYTES, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionError:
+            raise EOFError from None
+        if not packet:
+            raise EOFError
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise ProtocolError(f"a message of more than {MAX_PACKET_BYTES} bytes or {MAX_DESCRIPTORS} descriptors")
+        try:
+            return self._decoder.decode(packet)
+        except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is a DecodeError
+            raise ProtocolError(f"not a message ({str(error)[:200]}): {packet[:80]!r}") from None
+
+    def take_descriptors(self, count: int) -> list[int]:
+        """Returns the descriptors that came with the last message, which are the caller's to close.
+
+        Raises:
+            ProtocolError: there are not `count` of them.
+        """
+        if len(self._descriptors) != count:
+            raise ProtocolError(f"a message with {len(self._descriptors)} descriptors where {count} belong")
+        taken, self._descriptors = self._descriptors, []
+        return taken
+
+    def wait_for_end(self, timeout_s: float) -> bool:
+        """Reads away what the other side still sends; returns whether it closed its end within `timeout_s` seconds."""
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
             try:
-                received = self._socket.recv(65536)
-            except ConnectionError:
-                received = b""
-            if not received:
-                raise EOFError
-            self._buffer += received
-            if len(self._buffer) > MAX_MESSAGE_BYTES:
-                raise ProtocolError("a message of more than 1 MiB")
-        line, _, rest = self._buffer.partition(b"\n")
-        self._buffer = rest
-        return decode(bytes(line))
+                self.receive(left_s)
+            except EOFError:
+                return True
+            except ProtocolError:
+                continue
+        return False
 
     def close(self) -> None:
         """Closes this end."""
+        self._close_descriptors()
         self._socket.close()
+
+    def _close_descriptors(self) -> None:
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors = []
+
+
+def printable(reason: str) -> str:
+    """Returns what a runner says of itself as one line that can be shown: at most 1,000 characters, none of them control characters."""
+    return "".join(c if c.isprintable() else " " for c in reason[:MAX_REASON])

@@ -4,25 +4,30 @@ They meet in the ledger alone, in files that are replaced whole:
 
     <trial>/nodes/order.json    from the referee: which ranks to start, where rank 0 is, from which checkpoint to go on
     <trial>/nodes/<n>.json      from the helper of node n: a count that goes up while it lives, and what went wrong
+    <trial>/nodes/state_<r>.pt  from the helper too: the state of one of its ranks, for the next checkpoint
 
 The referee freezes the ranks of its own node. Those of the others stand because they wait for rank 0.
 """
 
-import json
+import os
 import socket
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from harness.data import prepare
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.hardware import Machine, this_machine
 from harness.plugins import load_workload
-from harness.trial.messages import Failed, Place, ProtocolError, Task
+from harness.trial.checkpoint import copy_durably, files_to_restore, state_of
+from harness.trial.memory_file import HandedIn, must_be_sealed, path_of
+from harness.trial.messages import Failed, ProtocolError, RankLayout, RankState, Task
 from harness.trial.processes import adopt_orphans
 from harness.trial.runner_process import RunnerProcess
 from harness.trial.sandbox import View, build, choose
@@ -40,11 +45,11 @@ MEMORY_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Order:
-    """What the helpers of a job are to do; without a place: go home."""
+    """What the helpers of a job are to do; without a layout: go home."""
 
     job: str
     number: str
-    place: Place | None = None
+    layout: RankLayout | None = None
     checkpoint: str | None = None
     fingerprint: str = ""
 
@@ -64,25 +69,28 @@ class Nodes:
 
     def __init__(self, count: int = 1, job: str = "") -> None:
         self.count, self._job = count, job
-        self._number = ""
+        self._number, self._layout = "", RankLayout()
         self._heard: dict[int, tuple[int, float]] = {}
 
-    def begin(self, trial: Path, ranks: int, checkpoint: Path | None, machine: Machine) -> Place:
-        """Has the helpers start their ranks; returns the place of those on this node.
+    def begin(self, trial: Path, ranks: int, checkpoint: Path | None, machine: Machine) -> RankLayout:
+        """Has the helpers start their ranks; returns the layout of those on this node.
 
         Raises:
             UserError: there are GPUs, but not one for each of them.
         """
         if machine.accelerators and ranks // self.count > machine.accelerators:
             raise UserError(f"ranks={ranks}: {machine.host} has only {machine.accelerators} GPUs, one for each rank: give fewer")
-        place = Place(
-            ranks, 0, ranks // self.count, socket.gethostname() if self.count > 1 else "127.0.0.1", _free_port() if ranks > 1 else 0
+        self._layout = RankLayout(
+            ranks=ranks,
+            local_ranks=ranks // self.count,
+            master_host=socket.gethostname() if self.count > 1 else "127.0.0.1",
+            master_port=_free_port() if ranks > 1 else 0,
         )
         self._folder, self._number, self._heard = trial / FOLDER, uuid.uuid4().hex, {}
         if self.count > 1:
             self._folder.mkdir(exist_ok=True)
-            self._write(Order(self._job, self._number, place, checkpoint.name if checkpoint else None, machine.fingerprint))
-        return place
+            self._write(Order(self._job, self._number, self._layout, checkpoint.name if checkpoint else None, machine.fingerprint))
+        return self._layout
 
     def trouble(self) -> Failed | None:
         """Returns what keeps a helper from going on: it says so itself, or it is not heard of any more."""
@@ -91,12 +99,12 @@ class Nodes:
             if sign is None or sign.number != self._number:
                 continue
             if sign.failed is not None:
-                return replace(sign.failed, reason=f"on node {node} ({sign.host}): {sign.failed.reason}")
+                return msgspec.structs.replace(sign.failed, reason=f"on node {node} ({sign.host}): {sign.failed.reason}")
             beat, since = self._heard.get(node, (-1, 0.0))
             if sign.beat != beat:
                 self._heard[node] = (sign.beat, time.monotonic())
             elif time.monotonic() > since + SILENT_S:
-                return Failed("crashed", f"node {node} ({sign.host}) was not heard of for {SILENT_S:g} s")
+                return Failed(verdict="crashed", reason=f"node {node} ({sign.host}) was not heard of for {SILENT_S:g} s")
         return None
 
     def cause_of(self, failed: Failed) -> Failed:
@@ -108,6 +116,25 @@ class Nodes:
             time.sleep(LOOK_S)
         return failed
 
+    @contextmanager
+    def rank_states(self, timeout_s: float) -> Iterator[dict[str, Path]]:
+        """Yields the states that the helpers were handed in for this checkpoint, by the name of their file; they go afterwards.
+
+        Raises:
+            HandedIn: one is not there after `timeout_s` seconds.
+        """
+        paths = {state_of(rank): self._folder / state_of(rank) for rank in range(self._layout.local_ranks, self._layout.ranks)}
+        deadline = time.monotonic() + timeout_s
+        while missing := [name for name, path in paths.items() if not path.exists()]:
+            if time.monotonic() > deadline:
+                raise HandedIn(f"{missing[0]} did not come from its node within {timeout_s:g} s")
+            time.sleep(LOOK_S / 10)
+        try:
+            yield paths
+        finally:
+            for path in paths.values():
+                path.unlink(missing_ok=True)
+
     def dismiss(self, trial: Path) -> None:
         """Sends the helpers home."""
         self._folder = trial / FOLDER
@@ -116,14 +143,14 @@ class Nodes:
             self._write(Order(self._job, "home"))
 
     def _write(self, order: Order) -> None:
-        write_atomically(self._folder / "order.json", json.dumps(asdict(order)))
+        write_atomically(self._folder / "order.json", msgspec.json.encode(order))
 
 
 def assist(spec: TrialSpec, trial: Path, node: int, job: str, cache: Path) -> None:
     """Is the helper on a node: starts its ranks whenever the referee of this job says so, until it is sent home."""
     adopt_orphans()
     served = ""
-    while (order := _read_order(trial)) is None or order.job != job or order.place is not None:
+    while (order := _read_order(trial)) is None or order.job != job or order.layout is not None:
         if order is not None and order.job == job and order.number != served:
             served = order.number
             _serve(order, spec, trial, node, cache)
@@ -135,7 +162,7 @@ def _serve(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path) -
     sign = Sign(order.number, 0, socket.gethostname())
     for failed in _ranks_of(order, spec, trial, node, cache):
         sign = replace(sign, beat=sign.beat + 1, failed=failed)
-        write_atomically(trial / FOLDER / f"{node}.json", json.dumps(asdict(sign)))
+        write_atomically(trial / FOLDER / f"{node}.json", msgspec.json.encode(sign))
         if failed is not None:
             return
 
@@ -144,37 +171,55 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
     """Starts the ranks of this node; yields every few seconds None, and once what went wrong. Ends when the order has changed."""
     machine = this_machine()
     if machine.fingerprint != order.fingerprint:
-        yield Failed("crashed", f"this node is '{machine.fingerprint}' and the first one '{order.fingerprint}'")
-    assert order.place is not None
+        yield Failed(verdict="crashed", reason=f"this node is '{machine.fingerprint}' and the first one '{order.fingerprint}'")
+    assert order.layout is not None
     workload = load_workload(Path(spec.workload_path), spec.workload)
     view = View(
         source=trial / "source",
         data=prepare(workload, cache),
-        scratch=trial / "scratch",
-        checkpoint=trial / "checkpoint" / order.checkpoint if order.checkpoint else None,
+        scratch=Path(),
+        checkpoint=None,
         workload=Path(spec.workload_path),
-        veiled=workload.veiled_files(),
     )
     sandbox = build(choose(spec.sandbox), view, cache, alone=False)
-    place = replace(order.place, first_rank=node * order.place.local_ranks)
+    first = node * order.layout.local_ranks
+    layout = msgspec.structs.replace(order.layout, first_rank=first)
+    ranks = range(first, first + layout.local_ranks)
+    checkpoint = trial / "checkpoint" / order.checkpoint if order.checkpoint else None
     memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-    with RunnerProcess(sandbox, view.scratch, trial / f"log_{node}.txt", spec.workload.threads) as runner:
+    with RunnerProcess(sandbox, trial / f"log_{node}.txt", spec.workload.threads) as runner:
         try:
-            runner.channel.send(Task.of(spec.to_json(), sandbox.view, memory_bytes, place))
+            task = Task.of(spec.to_json(), sandbox.view, runner.scratch, memory_bytes, layout, checkpoint is not None)
+            with files_to_restore(checkpoint, ranks) as descriptors:
+                runner.channel.send(task, [runner.step_counter, *descriptors])
             while _read_order(trial) == order:
                 yield None
                 message = runner.receive(BEAT_S)
                 if isinstance(message, Failed):
                     yield message
+                elif isinstance(message, RankState) and message.rank in ranks:
+                    _keep_state(runner, message.rank, trial / FOLDER)
                 elif message is not None:
-                    yield Failed("rejected", f"a rank said {type(message).__name__}, which only rank 0 may say")
+                    yield Failed(verdict="rejected", reason=f"a rank said {type(message).__name__}, which only rank 0 may say")
                 elif trouble := runner.memory_trouble(memory_bytes):
-                    yield Failed("out_of_memory", trouble)
+                    yield Failed(verdict="out_of_memory", reason=trouble)
         except (EOFError, OSError):
             out_of_memory, how = runner.how_it_ended()
-            yield Failed("out_of_memory" if out_of_memory else "crashed", how)
-        except ProtocolError as error:
-            yield Failed("rejected", f"the runner broke the protocol: {error}")
+            yield Failed(verdict="out_of_memory" if out_of_memory else "crashed", reason=how)
+        except (ProtocolError, HandedIn) as error:
+            yield Failed(verdict="rejected", reason=f"the runner broke the protocol: {error}")
+
+
+def _keep_state(runner: RunnerProcess, rank: int, folder: Path) -> None:
+    """Copies the state of a rank to where the referee looks for it."""
+    [descriptor] = runner.channel.take_descriptors(1)
+    try:
+        must_be_sealed(descriptor, state_of(rank))
+        part = folder / f".{state_of(rank)}.part"
+        copy_durably(Path(path_of(descriptor)), part)
+        part.rename(folder / state_of(rank))
+    finally:
+        os.close(descriptor)
 
 
 def _free_port() -> int:
@@ -184,25 +229,15 @@ def _free_port() -> int:
         return port
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        return content
-    except (OSError, ValueError):
-        return None
-
-
 def _read_order(trial: Path) -> Order | None:
-    content = _read(trial / FOLDER / "order.json")
-    if content is None:
+    try:
+        return msgspec.json.decode((trial / FOLDER / "order.json").read_bytes(), type=Order)
+    except (OSError, msgspec.DecodeError):
         return None
-    place = content.pop("place")
-    return Order(**content, place=Place(**place) if place else None)
 
 
 def _read_sign(path: Path) -> Sign | None:
-    content = _read(path)
-    if content is None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Sign)
+    except (OSError, msgspec.DecodeError):
         return None
-    failed = content.pop("failed")
-    return Sign(**content, failed=Failed(**failed) if failed else None)

@@ -1,4 +1,8 @@
-"""The runner's process tree, seen through /proc: found, stopped, counted, killed."""
+"""The runner's process tree: stopped, counted, killed. By a control group where there is one, else by signals and what /proc says.
+
+Without a control group nothing inside may be able to wake what was stopped, or to have a child's processor time forgotten; the sandbox's
+filter of system calls (`harness.trial.confine`) sees to both. `sandbox=none` promises neither.
+"""
 
 import contextlib
 import ctypes
@@ -9,15 +13,15 @@ from collections.abc import Iterable
 
 import psutil
 
+from harness.trial.cgroup import ControlGroup, StillRunning
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 _STOPPED, _ENDED, _IN_KERNEL = "Tt", "ZX", "D"
-CLEAN_LOOKS = 2
-"""How often in a row all must be found stopped: processes that wake each other in turn can deceive one look."""
-
-
-class StillRunning(RuntimeError):
-    """Processes of the tree could not be stopped."""
+STOP_TIMEOUT_S, KILL_TIMEOUT_S = 5.0, 5.0
+SCAN_PAUSE_S = 0.0002
+CLEAN_SCANS = 2
+"""How often in a row all must be found stopped: what was forked during a scan is in the next one."""
 
 
 def adopt_orphans() -> None:
@@ -34,14 +38,16 @@ class Tree:
     """All processes that came from one trial's runner: its descendants, and orphans that were handed to this process since.
 
     Children that this process had before the runner (`root_pid`) are not of the tree; it must start none of its own while the tree lives.
+    With a control group, which the runner must be in, the group is stopped, counted and killed instead.
     """
 
-    def __init__(self, root_pid: int) -> None:
+    def __init__(self, root_pid: int, group: ControlGroup | None = None) -> None:
         self.root_pid = root_pid
+        self._group = group
         self._strangers = {child.pid for child in psutil.Process().children()} - {root_pid}
         self._cpu_s = 0.0
         self._memory: dict[int, int] = {}
-        self._frozen: list[psutil.Process] = []
+        self._stopped: dict[psutil.Process, dict[str, int]] = {}
 
     def members(self) -> list[psutil.Process]:
         """Returns the living processes of the tree, those included whose first thread has ended and others not."""
@@ -64,30 +70,47 @@ class Tree:
         Raises:
             StillRunning: some do not stop.
         """
-        deadline, clean = time.monotonic() + 5, 0
-        while clean < CLEAN_LOOKS:
-            self._frozen = self.members()
-            states = "".join(_thread_states(p.pid) for p in self._frozen)
+        if self._group is not None:
+            self._group.freeze()
+            return
+        deadline, clean = time.monotonic() + STOP_TIMEOUT_S, 0
+        while clean < CLEAN_SCANS:
+            members = self.members()
+            states = "".join(_thread_states(p.pid) for p in members)
             clean = clean + 1 if set(states) <= set(_STOPPED + _ENDED) else 0
             if time.monotonic() > deadline:
                 if set(states) <= set(_STOPPED + _ENDED + _IN_KERNEL):
-                    return
-                raise StillRunning(f"{len(self._frozen)} processes could not be stopped within 5 s")
-            _signal(self._frozen, signal.SIGSTOP)
+                    break
+                raise StillRunning(f"{len(members)} processes could not be stopped within {STOP_TIMEOUT_S:g} s")
+            _signal(members, signal.SIGSTOP)
             if not clean:
-                time.sleep(0.0002)
+                time.sleep(SCAN_PAUSE_S)
+        self._stopped = {p: _run_times(p.pid) for p in members}
 
     def thaw(self) -> None:
-        """Lets those run on that `freeze` stopped; takes no look at the system, so that it is done at once."""
-        _signal(self._frozen, signal.SIGCONT)
-        self._frozen = []
+        """Lets those run on that `freeze` stopped.
+
+        Raises:
+            StillRunning: some thread ran meanwhile, if only for a nanosecond.
+        """
+        if self._group is not None:
+            self._group.thaw()
+            return
+        for process, before in self._stopped.items():
+            now = _run_times(process.pid)
+            if any(now.get(thread, ns) != ns for thread, ns in before.items()):
+                raise StillRunning(f"process {process.pid} ran on while the clock stood")
+        _signal(self._stopped, signal.SIGCONT)
+        self._stopped = {}
 
     def kill(self) -> None:
         """Kills every process of the tree; on return none is left but zombies. One in an uninterruptible wait is given 5 s."""
-        deadline = time.monotonic() + 5
+        if self._group is not None:
+            self._group.kill()
+        deadline = time.monotonic() + KILL_TIMEOUT_S
         while (members := self.members()) and time.monotonic() < deadline:
             _signal(members, signal.SIGKILL)
-            time.sleep(0.0002)
+            time.sleep(SCAN_PAUSE_S)
 
     def reap(self) -> None:
         """Waits for ended orphans, which nobody else would; the runner itself is its starter's to wait for."""
@@ -99,8 +122,10 @@ class Tree:
     def cpu_s(self) -> float:
         """Returns the CPU seconds used by the tree since its start, those of ended descendants included; never falls.
 
-        Left out are those whose parent has asked the system to forget them (SIGCHLD ignored).
+        Without a control group those are left out whose parent has asked the system to forget them (SIGCHLD ignored).
         """
+        if self._group is not None:
+            return self._group.cpu_s()
         total = 0.0
         for process in self._everyone():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -139,12 +164,24 @@ def _signal(processes: Iterable[psutil.Process], number: int) -> None:
 
 def _thread_states(pid: int) -> str:
     """Returns one letter for each thread of a process (proc(5)), "" when there is no such process."""
-    states = ""
+    return "".join(text.rpartition(")")[2].split()[0] for text in _thread_files(pid, "stat").values())
+
+
+def _run_times(pid: int) -> dict[str, int]:
+    """Returns the nanoseconds on a processor of each thread that is stopped; one in the kernel may still finish its system call there."""
+    states = _thread_files(pid, "stat")
+    stopped = {tid for tid, text in states.items() if text.rpartition(")")[2].split()[0] in _STOPPED}
+    return {tid: int(text.split()[0]) for tid, text in _thread_files(pid, "schedstat").items() if tid in stopped}
+
+
+def _thread_files(pid: int, name: str) -> dict[str, str]:
+    """Returns what a file of /proc says for each thread of a process; nothing when there is no such process."""
+    texts = {}
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/task/{thread}/stat") as file:
-                states += file.read().rpartition(")")[2].split()[0]
-    return states
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/{name}") as file:
+                texts[thread] = file.read()
+    return {thread: text for thread, text in texts.items() if text}
 
 
 def _status_bytes(pid: int, file_name: str, field: str) -> int:

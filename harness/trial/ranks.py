@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from harness.trial.messages import Failed, Place
+from harness.trial.messages import Failed, RankLayout
 from harness.trial.processes import die_with_parent, out_of_memory_kills
 
 EXCHANGE = timedelta(minutes=10)
@@ -27,47 +27,48 @@ STANDSTILL = timedelta(days=1)
 T = TypeVar("T")
 
 
-def fork(place: Place, threads: int, report: Callable[[Failed], None]) -> int:
+def fork(layout: RankLayout, threads: int, report: Callable[[Failed], None]) -> int:
     """Becomes the ranks of this node and returns in each its number among all ranks; with one rank it is this process.
 
     The process that was there before stays to watch them and never returns: it ends, and with it all of them, when one has ended.
     """
-    if place.ranks == 1:
+    if layout.ranks == 1:
         return 0
     ranks = {}
-    for local_rank in range(place.local_ranks):
+    for local_rank in range(layout.local_ranks):
         pid = os.fork()
         if pid == 0:
             die_with_parent()
-            _set_environment(place, local_rank, threads)
-            return place.first_rank + local_rank
-        ranks[pid] = place.first_rank + local_rank
+            _set_environment(layout, local_rank, threads)
+            return layout.first_rank + local_rank
+        ranks[pid] = layout.first_rank + local_rank
     kills = out_of_memory_kills()
     ended, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
     if ranks[ended] != 0 or code != 0:
         how = f"was killed by signal {-code}" if code < 0 else f"ended by itself (exit code {code})"
         memory = code < 0 and out_of_memory_kills() > kills
-        report(Failed("out_of_memory" if memory else "crashed", f"rank {ranks[ended]} {how}{', because memory ran out' if memory else ''}"))
+        reason = f"rank {ranks[ended]} {how}{', because memory ran out' if memory else ''}"
+        report(Failed(verdict="out_of_memory" if memory else "crashed", reason=reason))
     sys.stdout.flush()
     os._exit(0)
 
 
-def _set_environment(place: Place, local_rank: int, threads: int) -> None:
+def _set_environment(layout: RankLayout, local_rank: int, threads: int) -> None:
     """Sets the variables that `torchrun` sets."""
     variables = {
-        "RANK": place.first_rank + local_rank,
+        "RANK": layout.first_rank + local_rank,
         "LOCAL_RANK": local_rank,
-        "WORLD_SIZE": place.ranks,
-        "LOCAL_WORLD_SIZE": place.local_ranks,
-        "GROUP_RANK": place.first_rank // place.local_ranks,
-        "MASTER_ADDR": place.master_host,
-        "MASTER_PORT": place.master_port,
+        "WORLD_SIZE": layout.ranks,
+        "LOCAL_WORLD_SIZE": layout.local_ranks,
+        "GROUP_RANK": layout.first_rank // layout.local_ranks,
+        "MASTER_ADDR": layout.master_host,
+        "MASTER_PORT": layout.master_port,
         "OMP_NUM_THREADS": threads,
         "TORCH_NCCL_ENABLE_MONITORING": 0,  # it takes ranks that stand still for dead
     }
     os.environ.update({name: str(value) for name, value in variables.items()})
-    if place.local_ranks == place.ranks:
+    if layout.local_ranks == layout.ranks:
         os.environ.update(dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo"))
 
 

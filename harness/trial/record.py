@@ -18,6 +18,10 @@ RESUMABLE: tuple[Verdict, ...] = ("crashed", "out_of_memory", "timed_out", "stop
 """Verdicts that the machine or the organiser may have caused: the checkpoint stays, and the trial can be taken up again."""
 
 
+CHARGED: tuple[Verdict, ...] = ("crashed", "out_of_memory", "timed_out")
+"""Verdicts of a runner that failed by itself: whatever goes on goes on at the clock's reading of the failure."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One evaluation: where training stood, what came out, and the clock's reading. Seconds and bytes are totals so far."""

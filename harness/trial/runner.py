@@ -5,6 +5,7 @@ Read from `main` downwards: build everything, say Ready, then train, and stop at
 
 import copy
 import gc
+import math
 import mmap
 import os
 import random
@@ -14,6 +15,7 @@ import struct
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -26,19 +28,38 @@ from torch import nn
 from harness.plugins import load_submission, load_workload
 from harness.seeds import stream_seed
 from harness.stream import Stream
-from harness.submission import Setting, StateError, Submission, WorkloadFacts, overrides
-from harness.trial.checkpoint import WEIGHTS, load_state, load_weights, random_state, save_state, save_weights, set_random_state, state_of
+from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.trial.checkpoint import load_state, load_weights, random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
-from harness.trial.messages import Channel, Failed, Message, Paused, Ready, Resume, Stop, Swapped, Task, Written
+from harness.trial.memory_file import memory_file, path_of, write_state, write_weights
+from harness.trial.messages import (
+    MAX_REASON,
+    Channel,
+    Checkpoint,
+    Failed,
+    FromReferee,
+    FromRunner,
+    Paused,
+    Purpose,
+    RankState,
+    Ready,
+    Resume,
+    Stop,
+    Task,
+)
+from harness.trial.pacing import spacing_s
 from harness.trial.processes import die_with_parent
 from harness.trial.ranks import Ranks, fork
-from harness.trial.runner_process import PENDING, PROGRESS, RESTORED, SWAPPED
 from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 
-FILE_BYTES = 64 << 30
-CAUSE_FIRST_S = 1.0
-"""A rank keeps so long to itself what may only be the echo of another one's death."""
+MAX_FILE_BYTES = 64 << 30
+ECHO_S = 1.0
+"""A rank waits so long before it reports an error that may only follow from the death of another one."""
+MEETING_PERIOD_S = 1.0
+MAX_PASSES, PASSES_S = 20, 0.3
+"""How many passes the warm-up makes at most, and after how many seconds it makes no more than three."""
+_synchronise = torch.cuda.synchronize
 
 
 class Stopped(Exception):
@@ -48,16 +69,19 @@ class Stopped(Exception):
 class Runner:
     """The training loop of one trial, in each of its ranks."""
 
-    def __init__(self, channel: Channel, task: Task, rank: int) -> None:
+    def __init__(self, channel: Channel[FromReferee], task: Task, rank: int, descriptors: list[int]) -> None:
         self.channel = channel
-        self.ranks = Ranks(rank, task.place.ranks)
+        self.ranks = Ranks(rank, task.layout.ranks)
         self.spec = TrialSpec.from_json(task.spec)
-        self.source, self.scratch = Path(task.source), Path(task.scratch)
-        self.resume_from = Path(task.checkpoint) if task.checkpoint else None
+        self.source = Path(task.source)
+        self.step_counter = mmap.mmap(descriptors.pop(0) if rank == 0 else -1, mmap.PAGESIZE)
+        self.restored = (descriptors[0], descriptors[1 + rank - task.layout.first_rank]) if task.restore else None
         self.device = torch.device("cuda", self.ranks.local_rank) if torch.cuda.is_available() else torch.device("cpu")
         self.step = 0
         self.resumed_at = (0.0, time.monotonic())
-        self.progress = _shared_counter(self.scratch / PROGRESS) if rank == 0 else mmap.mmap(-1, 8)
+        self.evaluated_s = 0.0
+        self.checkpoint_wanted = False
+        self.next_meeting = 0
         self.build(Path(task.workload), Path(task.data))
 
     def build(self, workload: Path, data: Path) -> None:
@@ -70,23 +94,14 @@ class Runner:
         batch_size = spec.workload.reference_batch
         seed = stream_seed(spec.seed, "data")
         self.stream = Stream(self.workload, training_data, batch_size, seed, self.device, ranks.rank, ranks.world_size)
-        warm_up(self.workload, self.model, training_data, batch_size // ranks.world_size, self.device)
+        self.pass_s = warm_up(self.workload, self.model, training_data, batch_size // ranks.world_size, self.device)
+        self.spacing_s = spacing_s(self.pass_s, spec)
         self.network = ranks.wrap(self.model)
-        if ranks.rank == 0:
-            self.rehearse_writing()
+        os.close(write_weights(self.model))
         self.guard = Guard(self.model, self.workload)
         seed_everything(stream_seed(spec.seed, f"dropout {ranks.rank}" if ranks.rank else "dropout"))
         forget_what_was_made()
         ranks.gather(None)
-
-    def rehearse_writing(self) -> None:
-        """Writes a first checkpoint, so that the first one that counts is not slow; the referee learns from it how large they are."""
-        folder = self.scratch / PENDING
-        folder.mkdir()
-        save_weights(self.model, folder / WEIGHTS)
-        twice = [p.detach().cpu() for p in self.model.parameters() for _ in range(2)]
-        for rank in range(self.ranks.world_size):
-            save_state(folder / state_of(rank), {"submission": twice, "random": random_state()})
 
     def load_submission(self) -> None:
         """Imports the submission, makes it and has it set up."""
@@ -100,14 +115,13 @@ class Runner:
             losses=lambda batch: self.workload.losses(self.network, batch),
             generator=torch.Generator().manual_seed(stream_seed(spec.seed, "submission")),
             device=self.device,
-            clock=lambda: self.resumed_at[0] + time.monotonic() - self.resumed_at[1],
+            clock=self.elapsed_s,
             rank=self.ranks.rank,
             world_size=self.ranks.world_size,
             process_group=self.ranks.process_group,
             no_sync=self.ranks.no_sync,
         )
         self.submission: Submission = load_submission(self.source)(setting)
-        self.swaps = overrides(self.submission, "eval_weights")
         batch_size = self.submission.batch_size(facts)
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
@@ -116,59 +130,59 @@ class Runner:
         self.stream.batch_size = batch_size
         self.submission.setup()
 
-    def restore(self, checkpoint: Path) -> None:
-        """Goes back to a checkpoint and hands its weights in again as proof. Off the clock as far as the first set-up was charged."""
-        self.load_submission()
-        load_weights(self.model, checkpoint / WEIGHTS)
-        state = load_state(checkpoint / state_of(self.ranks.rank))
+    def restore(self, weights: int, state_file: int) -> None:
+        """Goes back to a checkpoint, given as descriptors, and hands its weights in again as proof. On the clock, as all of this is."""
+        load_weights(self.model, path_of(weights))
+        state = load_state(path_of(state_file))
         self.model.load_state_dict(state["buffers"], strict=False)
         self.submission.load_state_dict(state["submission"])
         self.submission.generator.set_state(state["generator"])
         self.stream.load_state_dict(state["stream"])
-        self.step = state["step"]
+        self.step, self.evaluated_s = state["step"], state["evaluated_s"]
         set_random_state(state["random"])
-        self.write_weights(self.scratch / RESTORED)
+        self.pause("restored", [self.write_weights()])
 
     def train(self) -> None:
         """Trains until the referee says Stop."""
-        if self.resume_from is not None:
-            self.say(Ready())
-            self.wait()
-            self.restore(self.resume_from)
-            self.say(Written(self.swaps))
+        self.say(Ready(pass_s=self.pass_s))
+        self.wait()
+        self.load_submission()
+        if self.restored is not None:
+            self.restore(*self.restored)
         else:
-            self.say(Ready())
-            self.wait()
-            self.load_submission()
-            self.checkpoint()
-        self.evaluate()
+            self.evaluate(done=False)
         every = self.spec.evaluate_every
         due = (self.stream.examples // every + 1) * every
-        submission, stream, progress = self.submission, self.stream, self.progress
+        submission, stream, step_counter = self.submission, self.stream, self.step_counter
         while True:
+            self.look_for_messages()
+            if self.checkpoint_wanted:
+                self.checkpoint()
             submission.step(submission.select(stream))
             self.step += 1
-            struct.pack_into("<q", progress, 0, self.step)
-            if stream.examples >= due or submission.done():
-                self.checkpoint()
-                self.evaluate()
+            struct.pack_into("<q", step_counter, 0, self.step)
+            if (done := submission.done()) or stream.examples >= due:
+                if done or self.may_be_evaluated():
+                    self.evaluate(done)
                 due = (stream.examples // every + 1) * every
-            elif self.ranks.rank == 0 and (message := self.channel.receive(timeout_s=0)) is not None:
-                self.take(message)
+
+    def evaluate(self, done: bool) -> None:
+        """Has the weights evaluated that the submission wants to be evaluated; leaves no trace in training."""
+        self.synchronise()
+        self.guard.check()
+        before = random_state()
+        with self.submission.eval_weights():
+            resume = self.pause("evaluation", [self.write_weights()], done)
+        self.evaluated_s = resume.time_s
+        self.model.train()
+        set_random_state(before)
+        if resume.evaluation is not None:
+            self.submission.on_eval(resume.evaluation)
 
     def checkpoint(self) -> None:
-        """Pauses and writes the whole state to scratch. The clock stands from `Paused` on."""
-        self.synchronise()
-        memory = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
-        stand = (self.step, self.stream.examples, self.submission.done())
-        stands, memories = zip(*self.ranks.gather((stand, memory)), strict=True)
-        if len(set(stands)) > 1:
-            raise ValueError(f"the ranks do not agree on (step, examples, done()): {', '.join(map(str, stands))}")
-        self.say(Paused(self.step, self.stream.examples, max(memories), done=stand[2]))
+        """Hands in the whole state."""
+        self.checkpoint_wanted = False
         self.guard.check()
-        folder = self.scratch / PENDING
-        folder.mkdir(exist_ok=True)
-        self.write_weights(folder / WEIGHTS)
         state = {
             "buffers": dict(self.model.named_buffers()) if self.ranks.world_size > 1 else {},
             "submission": self.submission.state_dict(),
@@ -176,68 +190,111 @@ class Runner:
             "stream": self.stream.state_dict(),
             "random": random_state(),
             "step": self.step,
+            "evaluated_s": self.evaluated_s,
         }
-        save_state(folder / state_of(self.ranks.rank), state)
-        self.ranks.gather(None)
-        self.say(Written(self.swaps))
+        state_file = write_state(state)
+        if self.ranks.rank != 0:
+            self.channel.send(RankState(rank=self.ranks.rank), [state_file])
+        self.pause("checkpoint", [self.write_weights(), state_file])
 
-    def write_weights(self, path: Path) -> None:
-        """Writes the model as rank 0 has it; of buffers such as BatchNorm's running statistics, which differ between ranks, the mean."""
+    def write_weights(self) -> int:
+        """Returns a sealed file with the model as rank 0 has it; of buffers such as BatchNorm's running statistics, the mean over ranks.
+
+        Ranks other than 0 get an empty file.
+        """
         means = self.ranks.mean_of_buffers(self.model)
-        if self.ranks.rank == 0:
-            save_weights(self.model, path, means)
+        return write_weights(self.model, means) if self.ranks.rank == 0 else memory_file("empty")
 
-    def evaluate(self) -> None:
-        """Lets the referee evaluate the weights of the last checkpoint, or those that the submission swaps in; leaves no trace."""
-        before = random_state()
-        if self.swaps:
-            self.wait()
-            with self.submission.eval_weights():
-                self.synchronise()
-                self.ranks.gather(None)
-                self.say(Swapped())
-                self.write_weights(self.scratch / SWAPPED)
-                self.say(Written(self.swaps))
-                resume = self.wait()
-        else:
-            resume = self.wait()
-        self.model.train()
-        set_random_state(before)
-        if resume.evaluation is not None:
-            self.submission.on_eval(resume.evaluation)
+    def pause(self, purpose: Purpose, descriptors: list[int], done: bool = False) -> Resume:
+        """Hands files in and stands until the referee says Resume. What was written was written with the clock running."""
+        self.synchronise()
+        memory = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
+        mine = (self.step, self.stream.examples, done)
+        stands, memories = zip(*self.ranks.gather((mine, memory)), strict=True)
+        if len(set(stands)) > 1:
+            raise ValueError(f"the ranks do not agree on (step, examples, done()): {', '.join(map(str, stands))}")
+        paused = Paused(purpose=purpose, step=self.step, examples=self.stream.examples, device_memory_bytes=max(memories), done=done)
+        self.say(paused, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return self.wait()
 
     def wait(self) -> Resume:
         """Waits for the referee's Resume."""
-        message: Message = self.ranks.from_first(self.channel.receive() if self.ranks.rank == 0 else None)
-        self.take(message)
-        assert isinstance(message, Resume), message
-        self.resumed_at = (message.time_s, time.monotonic())
-        return message
+        while True:
+            message: FromReferee = self.ranks.from_first(self.channel.receive() if self.ranks.rank == 0 else None)
+            self.take(message)
+            if isinstance(message, Resume):
+                self.resumed_at = (message.time_s, time.monotonic())
+                return message
 
-    def say(self, message: Message) -> None:
-        """Tells the referee, once for all ranks."""
-        if self.ranks.rank == 0:
-            self.channel.send(message)
+    def look_for_messages(self) -> None:
+        """Takes what the referee has sent meanwhile. Several ranks meet for that about once a second, not at every step."""
+        if self.ranks.world_size == 1:
+            if (message := self.channel.receive(timeout_s=0)) is not None:
+                self.take(message)
+            return
+        if self.step < self.next_meeting:
+            return
+        step_s = self.elapsed_s() / max(self.step, 1)
+        message = self.channel.receive(timeout_s=0) if self.ranks.rank == 0 else None
+        message, steps = self.ranks.from_first((message, max(1, round(MEETING_PERIOD_S / step_s))))
+        self.next_meeting = self.step + steps
+        if message is not None:
+            self.take(message)
 
-    def take(self, message: Message) -> None:
-        """Obeys a Stop."""
+    def take(self, message: FromReferee) -> None:
+        """Obeys a message that may come at any time."""
         if isinstance(message, Stop):
             raise Stopped
+        if isinstance(message, Checkpoint):
+            self.checkpoint_wanted = True
+
+    def may_be_evaluated(self) -> bool:
+        """Whether enough time has passed since the last evaluation (`harness.trial.pacing`); the same on all ranks."""
+        return bool(self.ranks.from_first(self.elapsed_s() - self.evaluated_s >= self.spacing_s))
+
+    def elapsed_s(self) -> float:
+        """Returns a copy of the referee's clock: never ahead of it, and brought up to date at every Resume."""
+        time_s, since = self.resumed_at
+        return time_s + time.monotonic() - since
+
+    def say(self, message: FromRunner, descriptors: Sequence[int] = ()) -> None:
+        """Tells the referee, once for all ranks."""
+        if self.ranks.rank == 0:
+            self.channel.send(message, descriptors)
 
     def synchronise(self) -> None:
         """Waits for the device, so that all work that was asked for is on the clock."""
         if self.device.type == "cuda":
-            torch.cuda.synchronize()
+            _synchronise()
 
 
-def warm_up(workload: Workload, model: nn.Module, data: Any, batch_size: int, device: torch.device) -> None:
-    """One step of a copy of the model, so that first-call costs of the libraries are off everybody's clock."""
-    twin = copy.deepcopy(model)
+def warm_up(workload: Workload, model: nn.Module, data: Any, batch_size: int, device: torch.device) -> float:
+    """Steps of a copy of the model, so that first-call costs of the libraries are off everybody's clock.
+
+    Returns:
+        The seconds of the fastest forward and backward pass.
+    """
+    model = copy.deepcopy(model)
     ids = torch.arange(batch_size) % len(data)
-    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.0)
-    workload.losses(twin, workload.batch(data, ids, None).to(device)).mean().backward()
-    nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
-    optimizer.step()
+    batch = workload.batch(data, ids, None).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    fastest_s, began = math.inf, time.perf_counter()
+    for number in range(MAX_PASSES):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        workload.losses(model, batch).mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        if number > 0:
+            fastest_s = min(fastest_s, time.perf_counter() - started)
+        else:
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        if number >= 2 and time.perf_counter() - began > PASSES_S:
+            break
+    return fastest_s
 
 
 def forget_what_was_made() -> None:
@@ -257,15 +314,15 @@ def seed_everything(seed: int) -> None:
 def explain(error: BaseException) -> Failed:
     """Returns the message for an exception that ended the runner: what, and where in the submission."""
     if isinstance(error, RuleBroken):
-        return Failed("rejected", str(error))
+        return Failed(verdict="rejected", reason=str(error)[:MAX_REASON])
     place = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if Path(frame.filename).name == "submission.py":
             place = f" at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:500] + place
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return Failed("out_of_memory", reason)
-    return Failed("crashed", f"the state cannot be saved: {error}" if isinstance(error, StateError) else reason)
+        return Failed(verdict="out_of_memory", reason=reason)
+    return Failed(verdict="crashed", reason=f"the state cannot be saved: {error}"[:MAX_REASON] if isinstance(error, StateError) else reason)
 
 
 def set_limits(memory_bytes: int) -> None:
@@ -274,37 +331,32 @@ def set_limits(memory_bytes: int) -> None:
     When the machine's memory runs out all the same, the system shall kill this process and not the referee.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _shared_counter(path: Path) -> mmap.mmap:
-    """A file of one number that the referee looks at for its display; nothing depends on it."""
-    path.write_bytes(bytes(8))
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), 8)
-
-
 def main() -> None:
     """Runs the trial that the referee describes over the inherited socket, whose descriptor is the one argument."""
     die_with_parent()
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    channel: Channel[FromReferee] = Channel(socket.socket(fileno=int(sys.argv[1])), FromReferee)
     task = channel.receive()
     assert isinstance(task, Task), task
+    descriptors = channel.take_descriptors(2 + task.layout.local_ranks if task.restore else 1)
     try:
         set_limits(task.memory_bytes)
+        os.chdir(task.scratch)
         threads = task.spec["workload"]["threads"]
-        rank = fork(task.place, threads, channel.send)
+        rank = fork(task.layout, threads, channel.send)
         torch.set_num_threads(threads)
-        Runner(channel, task, rank).train()
+        Runner(channel, task, rank, descriptors).train()
     except (Stopped, EOFError, BrokenPipeError):
         pass
     except BaseException as error:
         traceback.print_exc()
-        if isinstance(error, RuntimeError) and task.place.ranks > 1:
-            time.sleep(CAUSE_FIRST_S)
+        if isinstance(error, RuntimeError) and task.layout.ranks > 1:
+            time.sleep(ECHO_S)
         channel.send(explain(error))
     sys.stdout.flush()
     sys.stderr.flush()

@@ -95,8 +95,7 @@ def build(mode: str, view: View, cache: Path, alone: bool = True) -> Sandbox:
     for place in ("/tmp", "/dev/shm"):  # first: the project may lie below /tmp
         words += ["--size", str(TMP_BYTES), "--tmpfs", place]
     shown = [Path(path) for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries()))]
-    for path in (view.data, view.scratch):
-        _must_be_hidden(path, shown)
+    _must_be_hidden(view.data, shown)
     for path in shown:
         words += ["--ro-bind-try", str(path), str(path)]
     for path in dict.fromkeys(_foreign_packages(shown)):
@@ -115,7 +114,7 @@ def build(mode: str, view: View, cache: Path, alone: bool = True) -> Sandbox:
         words += ["--ro-bind", str(stand_in), str(hidden)]
     if view.checkpoint and inside.checkpoint:
         words += ["--ro-bind", str(view.checkpoint), str(inside.checkpoint)]
-    words += ["--bind", str(view.scratch), str(inside.scratch), "--chdir", str(inside.scratch)]
+    words += ["--size", str(TMP_BYTES), "--tmpfs", str(inside.scratch)]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--"]
     return Sandbox(
         mode if alone else OPEN,

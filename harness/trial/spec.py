@@ -31,6 +31,7 @@ class TrialSpec:
     trial: int
     seed: int
     sandbox: str = "none"
+    checkpoint_period_s: float = 60.0
 
     def folder(self, ledger: Path) -> Path:
         """Returns where this trial lies in a ledger."""

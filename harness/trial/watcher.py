@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from harness.trial.record import Record, Row
 from harness.trial.spec import TrialSpec
@@ -11,8 +10,12 @@ Race = Callable[[TrialSpec, Row | None], str | None]
 """Says after an evaluation (or before the first, with None) why a trial need not go on, or None while it must."""
 
 
-class Watcher(Protocol):
-    """Is told how a trial goes, for a display; nothing depends on it."""
+class Watcher:
+    """Is told how a trial goes, for a display; nothing that counts depends on it. Every method does nothing here."""
+
+    def wants_checkpoint(self) -> bool:
+        """Whether a checkpoint shall be made as soon as possible, since the end of this process was announced."""
+        return False
 
     def started(self, spec: TrialSpec) -> None:
         """The trial begins, or goes on."""
@@ -23,8 +26,14 @@ class Watcher(Protocol):
     def evaluated(self, row: Row) -> None:
         """An evaluation was made."""
 
+    def checkpointed(self) -> None:
+        """A checkpoint is on disk."""
+
     def ended(self, record: Record, folder: Path) -> None:
         """The verdict."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
 
 
 def alone(spec: TrialSpec, row: Row | None) -> None:

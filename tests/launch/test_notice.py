@@ -1,4 +1,4 @@
-"""Signals to a job end its trial as Ctrl-C does: at the next checkpoint, or at once."""
+"""Signals to a job end its trial as Ctrl-C does: after a checkpoint, or at once."""
 
 import os
 import signal
@@ -38,7 +38,12 @@ class Signals(Silent):
         if len(self.rows) == 2:
             os.kill(os.getpid(), self.number)
             wait(lambda: self.notice.came)
-        self.notice.evaluated(row)
+
+    def wants_checkpoint(self) -> bool:
+        return self.notice.wants_checkpoint()
+
+    def checkpointed(self) -> None:
+        self.notice.checkpointed()
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
@@ -53,7 +58,7 @@ def test_a_trial_that_is_told_to_stop_goes_on_later(world: World, number: int) -
     record = run_trial(spec, folder, world.cache, Silent())
     assert record.verdict == "reached"
     assert len(record.segments) == 2
-    assert record.segments[1].first_evaluation == 1
+    assert record.segments[1].first_evaluation == (2 if number == signal.SIGUSR2 else 0)
 
 
 def test_without_a_checkpoint_in_sight_patience_ends() -> None:

@@ -37,14 +37,15 @@ from harness.data import data_folder
 from harness.errors import UserError
 from harness.trial import referee, runner_process, sandbox
 from harness.trial.record import read_rows
-from harness.trial.referee import Patience, run_trial
+from harness.trial.referee import run_trial
 from harness.trial.sandbox import View
+from harness.trial.session import Timeouts
 from harness.trial.source import hash_folder
 from tests.conftest import SGD, TOY_WORKLOAD, Outcome, Silent, World
 from workloads.lm.data import held_out_files
 
 CHEATS = Path(__file__).parents[1] / "cheats"
-QUICK = Patience(startup_s=60.0, write_s=10.0, answer_s=1.0)
+QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
 LIMIT_S = 60
 GIBIBYTE = (1 << 30) / psutil.virtual_memory().total
 SMALL = {
@@ -157,8 +158,8 @@ def run(world: World, name: str, mode: str = "bwrap", **changes: object) -> Outc
             "port": listener.getsockname()[1],
         }
         if ALL[name].again:
-            assert world.run(code, hp=known, patience=QUICK, **settings).record.verdict == "crashed"
-        return world.run(code, hp=known, patience=QUICK, **settings)
+            assert world.run(code, hp=known, timeouts=QUICK, **settings).record.verdict == "crashed"
+        return world.run(code, hp=known, timeouts=QUICK, **settings)
 
 
 def log(outcome: Outcome) -> str:

@@ -14,12 +14,13 @@ from harness.data import prepare
 from harness.errors import UserError
 from harness.trial import referee
 from harness.trial.record import read_record, read_rows
-from harness.trial.referee import Patience, run_trial
+from harness.trial.referee import run_trial
+from harness.trial.session import Timeouts
 from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 from tests.conftest import Outcome, Silent, World
 
-QUICK = Patience(startup_s=60.0, write_s=3.0, answer_s=1.0)
+QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
 
 HANGS = {
     "in Python": "while True:\n        pass",
@@ -42,18 +43,36 @@ HANGS = {
 @pytest.mark.parametrize("sandbox", ["none", "bwrap"])
 @pytest.mark.parametrize("where", HANGS)
 def test_a_runner_that_hangs_is_timed_out_and_killed(world: World, where: str, sandbox: str) -> None:
-    outcome = world.run(f"def step(self, batch):\n    {HANGS[where]}\n", patience=QUICK, budget_s=0.5, sandbox=sandbox)
+    outcome = world.run(f"def step(self, batch):\n    {HANGS[where]}\n", timeouts=QUICK, budget_s=0.5, sandbox=sandbox)
     assert outcome.record.verdict == "timed_out", outcome.record.reason
     assert "did not answer within 1 s" in outcome.record.reason
 
 
-@pytest.mark.parametrize(
-    ("hook", "says"), [("state_dict(self)", "Written"), ("done(self)", "did not answer"), ("on_eval(self, evaluation)", "did not answer")]
-)
-def test_a_hang_in_a_hook(world: World, hook: str, says: str) -> None:
-    outcome = world.run(f"def {hook}:\n    __import__('time').sleep(1e6)\n", patience=QUICK, budget_s=0.5)
+HOOKS = ["state_dict(self)", "load_state_dict(self, state)", "eval_weights(self)", "done(self)", "on_eval(self, evaluation)"]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hang_in_a_hook(world: World, hook: str) -> None:
+    code = f"def {hook}:\n    __import__('time').sleep(1e6)\n"
+    settings = {"budget_s": 3.0, "checkpoint_period_s": 0.0}
+    if "load" in hook:
+        code = crash_at(40) + code
+        assert world.run(code, **settings).record.verdict == "crashed"
+    outcome = world.run(code, timeouts=QUICK, **settings)
     assert outcome.record.verdict == "timed_out"
-    assert says in outcome.record.reason
+    assert "did not answer" in outcome.record.reason
+
+
+def crash_at(step: int) -> str:
+    """A step that raises once so many were made."""
+    return f"""
+def step(self, batch):
+    super().step(batch)
+    self.made = getattr(self, "made", 0) + 1
+    if self.made == {step}:
+        raise RuntimeError("crashed on purpose")
+
+"""
 
 
 def test_a_clock_step_of_the_system_time_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +122,7 @@ def test_a_full_disk_loses_nothing(world: World, small_disk: Path) -> None:
                     except OSError:
                         pass
 
-    spec = world.spec(target=0.02)
+    spec = world.spec(target=0.02, checkpoint_period_s=0.0)
     folder = spec.folder(small_disk)
     told = ended(spec, folder, world, FillsAfter())
     assert "No space left" in told

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -74,15 +74,22 @@ def test_there_must_be_a_gpu_for_each_rank(world: World, monkeypatch: pytest.Mon
     assert Nodes(2, "7-0").begin(world.root, 2, None, machine).local_ranks == 1
 
 
-def after(steps: int) -> Callable[[TrialSpec, Row | None], str | None]:
-    """A race that stops a trial, whose checkpoint is then kept."""
-    return lambda spec, row: "enough" if row is not None and row.step >= steps else None
+class StopsAfterCheckpoint(Silent):
+    """A watcher whose referee is interrupted when a checkpoint after so many steps is on disk."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def checkpointed(self) -> None:
+        if self.rows[-1].step >= self.steps:
+            raise KeyboardInterrupt
 
 
 def weights(spec: TrialSpec, folder: Path, cache: Path, nodes: Nodes | None = None, steps: int = STEPS) -> dict[str, torch.Tensor]:
     """Trains for so many steps and returns the weights."""
-    record = run_trial(spec, folder, cache, Silent(), race=after(steps), nodes=nodes)
-    assert record.verdict == "stopped", record.reason
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(replace(spec, checkpoint_period_s=0.0), folder, cache, StopsAfterCheckpoint(steps), nodes=nodes)
     return load_file(folder / "checkpoint" / f"step_{steps:08d}" / "weights.safetensors")
 
 
@@ -147,7 +154,7 @@ def test_an_interrupted_trial_goes_on_in_all_ranks(world: World) -> None:
     spec, whole, cut = world.spec(SGD, ranks=2), world.root / "whole", world.root / "cut"
     expected = weights(spec, whole, world.cache)
     with pytest.raises(KeyboardInterrupt):
-        run_trial(spec, cut, world.cache, StopsAt(3))
+        run_trial(replace(spec, checkpoint_period_s=0.0), cut, world.cache, StopsAt(3))
     assert {name: tensor.tolist() for name, tensor in weights(spec, cut, world.cache).items()} == {
         name: tensor.tolist() for name, tensor in expected.items()
     }
@@ -160,7 +167,14 @@ class Looks(Silent):
         super().evaluated(row)
         below = [p for p in psutil.Process().children(recursive=True) if is_runner(p)]
         assert len(below) >= 3  # one for each rank and the one that waits for them
-        assert {p.status() for p in below} == {psutil.STATUS_STOPPED}
+        before = [run_ns(p) for p in below]
+        time.sleep(0.05)  # long enough for one that runs to be seen; how long does not matter
+        assert [run_ns(p) for p in below] == before
+
+
+def run_ns(process: psutil.Process) -> int:
+    """The nanoseconds that all threads of a process have been on a processor."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
 
 
 def test_all_ranks_of_this_node_stand_while_the_clock_stands(world: World) -> None:
@@ -270,12 +284,16 @@ def on_two_nodes(spec: TrialSpec, world: World, **more: object) -> Outcome:
 def test_ranks_on_two_nodes(world: World, sandbox: str) -> None:
     spec = world.spec(SGD, ranks=2, sandbox=sandbox)
     one = weights(spec, world.root / "one", world.cache)
-    outcome = on_two_nodes(spec, world, race=after(STEPS))
-    record = outcome.record
-    assert (record.verdict, record.ranks, record.frozen_ranks) == ("stopped", 2, 1), record.reason
-    assert record.sandbox == {"auto": "bwrap+network", "none": "none"}[sandbox]
-    two = load_file(outcome.folder / "checkpoint" / f"step_{STEPS:08d}" / "weights.safetensors")
+    folder = world.root / "two"
+    with second_node(replace(spec, checkpoint_period_s=0.0), folder, world.cache):
+        two = weights(spec, folder, world.cache, nodes=Nodes(2, "7-0"))
     assert all(torch.equal(two[name], one[name]) for name in one)
+    assert sorted(path.name for path in next((folder / "checkpoint").iterdir()).iterdir()) == [
+        *("position.json", "state.pt", "state_1.pt", "weights.safetensors")
+    ]
+    record = on_two_nodes(replace(spec, budget_s=0.5, checkpoint_period_s=0.0), world).record
+    assert (record.verdict, record.ranks, record.frozen_ranks) == ("missed", 2, 1), record.reason
+    assert record.sandbox == {"auto": "bwrap+network", "none": "none"}[sandbox]
 
 
 def test_what_goes_wrong_on_another_node_is_told(world: World) -> None:

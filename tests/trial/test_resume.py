@@ -29,21 +29,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Result:
     return run(toy_spec(World(root, cache)), root / "whole", cache, [])
 
 
-class KilledAt:
+class KilledAt(Silent):
     """A watcher whose referee is interrupted right after an evaluation."""
 
     def __init__(self, evaluation: int) -> None:
+        super().__init__()
         self.evaluation = evaluation
-
-    def started(self, spec: object) -> None: ...
-
-    def progress(self, step: int, time_s: float) -> None: ...
 
     def evaluated(self, row: object) -> None:
         if row.evaluation == self.evaluation:
             raise KeyboardInterrupt
-
-    def ended(self, record: object, folder: Path) -> None: ...
 
 
 def interrupted(world: World, folder: Path, evaluation: int = 3) -> None:

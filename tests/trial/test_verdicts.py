@@ -5,10 +5,10 @@ import os
 import pytest
 
 from harness.trial.record import read_record, read_rows
-from harness.trial.referee import Patience
+from harness.trial.session import Timeouts
 from tests.conftest import World
 
-QUICK = Patience(startup_s=60.0, write_s=5.0, answer_s=1.0)
+QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
 
 
 def test_reached(world: World) -> None:
@@ -21,7 +21,6 @@ def test_reached(world: World) -> None:
     assert all(row.test_metric is None for row in read_rows(outcome.folder / "evals.csv")[:-1])
     assert (outcome.folder / "target.safetensors").exists()
     assert not (outcome.folder / "checkpoint").exists()
-    assert not (outcome.folder / "scratch").exists()
     assert read_record(outcome.folder) == record
 
 
@@ -70,7 +69,7 @@ def test_timed_out_when_a_step_never_returns(world: World) -> None:
             while True:
                 pass
         """,
-        patience=QUICK,
+        timeouts=QUICK,
         budget_s=0.5,
     )
     assert outcome.record.verdict == "timed_out"
@@ -102,7 +101,7 @@ def test_diverged_after_two_evaluations(world: World) -> None:
     ],
 )
 def test_crashed_names_the_exception_and_its_place(world: World, method: str, body: str) -> None:
-    outcome = world.run(f"def {method}:\n    {body}\n")
+    outcome = world.run(f"def {method}:\n    {body}\n", checkpoint_period_s=0.0)
     assert outcome.record.verdict == "crashed"
     assert "ValueError: boom at submission.py:" in outcome.record.reason
 
@@ -136,14 +135,14 @@ def test_rejected_when_the_model_is_another(world: World, body: str) -> None:
 
 
 def test_a_state_that_cannot_be_saved_is_named(world: World) -> None:
-    outcome = world.run("def setup(self):\n    super().setup()\n    self.socket = __import__('socket').socket()\n")
+    outcome = world.run("def setup(self):\n    super().setup()\n    self.socket = __import__('socket').socket()\n", checkpoint_period_s=0.0)
     assert outcome.record.verdict == "crashed"
     assert "self.socket is a socket" in outcome.record.reason
 
 
 def test_an_exception_in_the_evaluation_is_not_the_submissions(world: World) -> None:
     outcome = world.run(data={"evaluation_raises": True})
-    assert outcome.record.verdict == "crashed"
+    assert outcome.record.verdict == "stopped"
     assert "the evaluation itself failed, not the submission: RuntimeError: no evaluation today" in outcome.record.reason
 
 
