@@ -74,8 +74,9 @@ class Runner:
         self.ranks = Ranks(rank, task.layout.ranks)
         self.spec = TrialSpec.from_json(task.spec)
         self.source = Path(task.source)
-        self.step_counter = mmap.mmap(descriptors.pop(0) if rank == 0 else -1, mmap.PAGESIZE)
-        self.restored = (descriptors[0], descriptors[1 + rank - task.layout.first_rank]) if task.restore else None
+        counter, *checkpoint = descriptors
+        self.step_counter = mmap.mmap(counter if rank == 0 else -1, mmap.PAGESIZE)
+        self.restored = (checkpoint[0], checkpoint[1 + rank - task.layout.first_rank]) if task.restore else None
         self.device = torch.device("cuda", self.ranks.local_rank) if torch.cuda.is_available() else torch.device("cpu")
         self.step = 0
         self.resumed_at = (0.0, time.monotonic())
@@ -150,7 +151,7 @@ class Runner:
         if self.restored is not None:
             self.restore(*self.restored)
         else:
-            self.evaluate(done=False)
+            self.evaluate(self.submission.done())
         every = self.spec.evaluate_every
         due = (self.stream.examples // every + 1) * every
         submission, stream, step_counter = self.submission, self.stream, self.step_counter

@@ -179,7 +179,7 @@ def run_ns(process: psutil.Process) -> int:
 
 def test_all_ranks_of_this_node_stand_while_the_clock_stands(world: World) -> None:
     watcher = Looks()
-    record = run_trial(world.spec(DONE, ranks=2), world.root / "trial", world.cache, watcher)
+    record = run_trial(world.spec(DONE, ranks=2, sandbox="auto"), world.root / "trial", world.cache, watcher)
     assert (record.verdict, record.steps, record.ranks, record.frozen_ranks) == ("missed", 50, 2, 2), record.reason
     assert len(watcher.rows) == 6
 
@@ -284,7 +284,7 @@ def on_two_nodes(spec: TrialSpec, world: World, **more: object) -> Outcome:
 def test_ranks_on_two_nodes(world: World, sandbox: str) -> None:
     spec = world.spec(SGD, ranks=2, sandbox=sandbox)
     one = weights(spec, world.root / "one", world.cache)
-    folder = world.root / "two"
+    folder = world.root / "two_for_weights"
     with second_node(replace(spec, checkpoint_period_s=0.0), folder, world.cache):
         two = weights(spec, folder, world.cache, nodes=Nodes(2, "7-0"))
     assert all(torch.equal(two[name], one[name]) for name in one)
