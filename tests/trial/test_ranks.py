@@ -82,7 +82,7 @@ class StopsAfterCheckpoint(Silent):
         self.steps = steps
 
     def checkpointed(self) -> None:
-        if self.rows[-1].step >= self.steps:
+        if self.rows and self.rows[-1].step >= self.steps:
             raise KeyboardInterrupt
 
 
