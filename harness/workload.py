@@ -96,6 +96,9 @@ class Evaluation:
 class Workload(ABC):
     """One learning task. Stateless apart from its configuration; data live in objects that `load` returns."""
 
+    held_out_distributions: tuple[str, ...] = ()
+    """Installed distributions that contain held-out data; the sandbox shows a runner none of their files."""
+
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
 

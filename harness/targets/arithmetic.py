@@ -96,13 +96,21 @@ def validation_target(repeats: Sequence[Run], workload: WorkloadConfig) -> float
     median = statistics.median(_loss(run.best, workload) for run in repeats)
     if not math.isfinite(median):
         raise UserError(f"targets: half of the {len(repeats)} repeats of the best point on {workload.id} diverged: raise trials= or seeds=")
-    easier = ROUND_CEILING if workload.direction == "minimize" else ROUND_FLOOR
-    context = Context(prec=DIGITS, rounding=easier)
-    return float(context.create_decimal(repr(median if workload.direction == "minimize" else -median)))
+    return _rounded(median, workload)
+
+
+def worst_with_margin(tests: Sequence[float], workload: WorkloadConfig) -> float:
+    """Returns the worst of these test values, eased by one sample standard deviation of them, to four significant digits, rounded as above.
+
+    The margin is there so that an honest run that meets the validation target practically never waits for the test target. One value alone
+    has no deviation, and gets no margin.
+    """
+    losses = [_loss(test, workload) for test in tests]
+    return _rounded(max(losses) + (statistics.stdev(losses) if len(losses) > 1 else 0.0), workload)
 
 
 def propose(target: float, crossings: Sequence[Crossing], repeats: int, workload: WorkloadConfig) -> Proposal:
-    """Returns test target (the worst among the runs that reach the validation target), reaching probability, spreads and budget.
+    """Returns test target (`worst_with_margin` of the runs that reach the validation target), reaching probability, spreads and budget.
 
     `crossings` are of those of the `repeats` runs whose best value meets it. The budget is BUDGET_FACTOR x the median seconds to the
     target, in whole seconds, rounded up.
@@ -118,7 +126,7 @@ def propose(target: float, crossings: Sequence[Crossing], repeats: int, workload
     median_seconds = statistics.median(seconds)
     return Proposal(
         target=target,
-        test_target=max(tests, key=lambda test: _loss(test, workload)),
+        test_target=worst_with_margin(tests, workload),
         reached=len(tests),
         repeats=repeats,
         probability=len(tests) / repeats,
@@ -141,6 +149,13 @@ def spread(values: Sequence[float]) -> float | None:
 def meets(run: Run, target: float, workload: WorkloadConfig) -> bool:
     """Whether the run's best value is at or beyond the target."""
     return run.best is not None and replace(workload, target=target).met(run.best)
+
+
+def _rounded(loss: float, workload: WorkloadConfig) -> float:
+    """Returns the value of a `_loss` to four significant digits, on the side that is easier to reach."""
+    minimize = workload.direction == "minimize"
+    context = Context(prec=DIGITS, rounding=ROUND_CEILING if minimize else ROUND_FLOOR)
+    return float(context.create_decimal(repr(loss if minimize else -loss)))
 
 
 def _loss(value: float | None, workload: WorkloadConfig) -> float:

@@ -58,6 +58,7 @@ def in_words(evidence: Evidence, path: Path) -> str:
     lines += [
         f"for configs/workload/{workload.id}.yaml:",
         f"  target: {proposal.target!r} # configs/targets/{path.name}",
+        f"  test_target: {proposal.test_target!r}",
         f"  budget_s: {proposal.budget_s}",
         f"evidence: {path}",
     ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import UserError
-from harness.targets.arithmetic import Crossing, Run, best_run, meets, propose, spread, validation_target
+from harness.targets.arithmetic import Crossing, Run, best_run, meets, propose, spread, validation_target, worst_with_margin
 from harness.workload import WorkloadConfig
 from tests.conftest import World
 
@@ -74,13 +74,21 @@ def test_no_target_when_most_repeats_diverged(lower: WorkloadConfig) -> None:
 def test_the_proposal(lower: WorkloadConfig, higher: WorkloadConfig) -> None:
     crossings = [crossing(0.52, 80, 8.0), crossing(0.55, 100, 10.2), crossing(0.51, 120, 14.0), crossing(None)]
     proposal = propose(0.5, crossings, 5, lower)
-    assert proposal.test_target == 0.55
-    assert propose(0.5, crossings, 5, higher).test_target == 0.51
+    assert proposal.test_target == worst_with_margin([0.52, 0.55, 0.51], lower)
+    assert propose(0.5, crossings, 5, higher).test_target == worst_with_margin([0.52, 0.55, 0.51], higher)
     assert (proposal.reached, proposal.repeats, proposal.probability) == (3, 5, 0.6)
     assert (proposal.median_steps, proposal.median_seconds) == (100, 10.2)
     assert proposal.median_cpu_seconds == pytest.approx(9.18)
     assert proposal.budget_s == 41
     assert proposal.spread_steps == pytest.approx(0.2)
+
+
+def test_the_test_target_is_the_worst_value_and_a_deviation(lower: WorkloadConfig, higher: WorkloadConfig) -> None:
+    assert worst_with_margin([0.50, 0.52, 0.54], lower) == 0.56
+    assert worst_with_margin([0.50, 0.52, 0.54], higher) == 0.48
+    assert worst_with_margin([0.50001, 0.50001], lower) == 0.5001
+    assert worst_with_margin([0.50009, 0.50009], higher) == 0.5
+    assert worst_with_margin([0.5], lower) == 0.5
 
 
 def test_no_run_reaches_again(lower: WorkloadConfig) -> None:

@@ -96,7 +96,8 @@ def test_the_target_is_met_by_the_runs_that_the_median_says(here: World, found: 
         assert crossing["reached"]
         assert crossing["valid"] <= proposed["target"]
         assert crossing["identical"]
-    assert proposed["test_target"] == max(crossing["test"] for crossing in found["at_target"])
+    worst = max(crossing["test"] for crossing in found["at_target"])
+    assert proposed["test_target"] >= worst
     assert found["present"] == {"target": 0.05, "budget_s": 20}
 
 
@@ -133,6 +134,7 @@ def test_a_second_call_runs_nothing_and_writes_the_same(here: World, found: dict
     assert path.read_text() == before
     proposed = found["proposed"]
     assert f"  target: {proposed['target']!r} # configs/targets/toy-cpu.yaml" in out
+    assert f"  test_target: {proposed['test_target']!r}" in out
     assert f"  budget_s: {proposed['budget_s']}" in out
     assert "(now 0.05)" in out
 

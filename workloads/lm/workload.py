@@ -1,4 +1,4 @@
-"""lm: predict the next byte of source text."""
+"""lm: predict the next byte of speeches."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,8 @@ class TextData:
 class LanguageModel(Workload):
     """A byte-level decoder; metric and loss are the cross-entropy in nats per byte."""
 
+    held_out_distributions = ("sotu",)
+
     def __init__(self, config: WorkloadConfig) -> None:
         super().__init__(config)
         try:
@@ -54,12 +56,6 @@ class LanguageModel(Workload):
 
         for split, text in read_splits().items():
             write_columns(folder / split, {"text": np.frombuffer(text, dtype=np.uint8)})
-
-    def veiled_files(self) -> list[Path]:
-        """Returns the files of the installed sympy that are validation or test text."""
-        from workloads.lm.data import held_out_files
-
-        return held_out_files()
 
     def load(self, folder: Path, split: str) -> TextData:
         """Returns the text of one split."""
