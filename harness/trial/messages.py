@@ -10,12 +10,13 @@ import json
 import select
 import socket
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.workload import Evaluation
 
 if TYPE_CHECKING:
-    from harness.trial.sandbox import View
+    from harness.trial.sandbox import Mounts
 
 MAX_MESSAGE_BYTES = 1 << 20
 
@@ -48,12 +49,11 @@ class Task:
     place: Place = Place()
 
     @staticmethod
-    def of(spec: dict[str, Any], view: "View", memory_bytes: int, place: Place) -> "Task":
-        """Returns the task of a runner that is shown `view`."""
-        folders = {name: str(getattr(view, name)) for name in ("workload", "source", "data", "scratch")}
-        return Task(
-            spec=spec, memory_bytes=memory_bytes, **folders, checkpoint=str(view.checkpoint) if view.checkpoint else None, place=place
-        )
+    def of(spec: dict[str, Any], mounts: "Mounts", scratch: Path, checkpoint: Path | None, memory_bytes: int, place: Place) -> "Task":
+        """Returns the task of a runner that is shown `mounts`."""
+        folders = {"workload": mounts.workload, "source": mounts.source, "data": mounts.data, "scratch": scratch}
+        texts = {name: str(path) for name, path in folders.items()}
+        return Task(spec=spec, memory_bytes=memory_bytes, **texts, checkpoint=str(checkpoint) if checkpoint else None, place=place)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from harness.plugins import load_workload
 from harness.trial.messages import Failed, Place, ProtocolError, Task
 from harness.trial.processes import adopt_orphans
 from harness.trial.runner_process import RunnerProcess
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import Mounts, build, choose
 from harness.trial.spec import TrialSpec
 
 FOLDER = "nodes"
@@ -147,20 +147,14 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
         yield Failed("crashed", f"this node is '{machine.fingerprint}' and the first one '{order.fingerprint}'")
     assert order.place is not None
     workload = load_workload(Path(spec.workload_path), spec.workload)
-    view = View(
-        source=trial / "source",
-        data=prepare(workload, cache),
-        scratch=trial / "scratch",
-        checkpoint=trial / "checkpoint" / order.checkpoint if order.checkpoint else None,
-        workload=Path(spec.workload_path),
-        veiled=workload.veiled_files(),
-    )
-    sandbox = build(choose(spec.sandbox), view, cache, alone=False)
+    mounts = Mounts.of(workload, Path(spec.workload_path), source=trial / "source", data=prepare(workload, cache))
+    checkpoint = trial / "checkpoint" / order.checkpoint if order.checkpoint else None
+    sandbox = build(choose(spec.sandbox), mounts, alone=False)
     place = replace(order.place, first_rank=node * order.place.local_ranks)
     memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-    with RunnerProcess(sandbox, view.scratch, trial / f"log_{node}.txt", spec.workload.threads) as runner:
+    with RunnerProcess(sandbox, trial / "scratch", trial / f"log_{node}.txt", spec.workload.threads) as runner:
         try:
-            runner.channel.send(Task.of(spec.to_json(), sandbox.view, memory_bytes, place))
+            runner.channel.send(Task.of(spec.to_json(), sandbox.mounts, trial / "scratch", checkpoint, memory_bytes, place))
             while _read_order(trial) == order:
                 yield None
                 message = runner.receive(BEAT_S)

@@ -24,7 +24,7 @@ from harness.trial.probe import probe
 from harness.trial.processes import StillRunning, adopt_orphans
 from harness.trial.record import RESUMABLE, Record, Row, Verdict, read_record
 from harness.trial.runner_process import PENDING, RESTORED, SWAPPED, RunnerProcess
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import Mounts, build, choose
 from harness.trial.spec import TrialSpec
 from harness.trial.watcher import Race, Watcher, alone
 from harness.workload import Evaluation
@@ -131,21 +131,15 @@ class Referee:
         if checkpoint is None and (why := self.race(self.spec, None)):
             self.clock = Clock(lambda: 0.0)
             return self._close(Ended("stopped", f"not started: {why}"), mode)
-        view = View(
-            source=self.folder.source,
-            data=data,
-            scratch=self.folder.scratch,
-            checkpoint=checkpoint.folder if checkpoint else None,
-            workload=Path(self.spec.workload_path),
-            veiled=workload.veiled_files(),
-        )
-        sandbox = build(mode, view, self.cache, alone=self.nodes.count == 1)
-        place = self.nodes.begin(self.folder.path, self.ranks, view.checkpoint, machine)
+        mounts = Mounts.of(workload, Path(self.spec.workload_path), source=self.folder.source, data=data)
+        sandbox = build(mode, mounts, alone=self.nodes.count == 1)
+        restored = checkpoint.folder if checkpoint else None
+        place = self.nodes.begin(self.folder.path, self.ranks, restored, machine)
         with RunnerProcess(sandbox, self.folder.scratch, self.folder.log, self.spec.workload.threads) as self.runner:
             self.clock = Clock(self.runner.tree.cpu_s)
             try:
                 self.memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-                self._send(Task.of(self.spec.to_json(), sandbox.view, self.memory_bytes, place))
+                self._send(Task.of(self.spec.to_json(), sandbox.mounts, self.folder.scratch, restored, self.memory_bytes, place))
                 self.evaluator = Evaluator(workload, data)
                 self._course(checkpoint)
             except (Ended, HandedIn) as end:

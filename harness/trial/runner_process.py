@@ -6,9 +6,9 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ import psutil
 
 from harness.trial.messages import Channel, Failed, Message, Paused, ProtocolError, Written
 from harness.trial.processes import Tree, out_of_memory_kills
-from harness.trial.sandbox import PROJECT, Sandbox
+from harness.trial.sandbox import Sandbox
 
 # what the runner writes to scratch
 PENDING, SWAPPED, RESTORED, PROGRESS = "pending", "swapped.safetensors", "restored.safetensors", "progress"
@@ -27,7 +27,6 @@ SCRATCH_SHARE, SCRATCH_FILES = 0.5, 10_000
 LEAST_FREE_MEMORY = 0.02
 MOST_STEPS, MOST_REASON = 10**8, 1000
 SEND_S = 10.0
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "TMPDIR")
 
 
 class RunnerProcess:
@@ -39,16 +38,17 @@ class RunnerProcess:
         self._scratch, self._scratch_bytes = scratch, int(SCRATCH_SHARE * psutil.disk_usage(str(scratch)).free)
         self._progress = os.open(scratch / PROGRESS, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
         self._out_of_memory_kills = out_of_memory_kills()
-        self.process = subprocess.Popen(
-            [*sandbox.command, sys.executable, "-m", "harness.trial.runner_main", str(there.fileno())],
-            pass_fds=[there.fileno()],
-            cwd=scratch,
-            env=environment(threads),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with sandbox:
+            self.process = subprocess.Popen(
+                [*sandbox.command, "-m", "harness.trial.runner_main", str(there.fileno())],
+                pass_fds=[*sandbox.pass_fds, there.fileno()],
+                cwd=scratch,
+                env=environment(threads, sandbox.variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         assert self.process.stdout is not None
         there.close()
         log.touch()
@@ -192,9 +192,8 @@ def _keep_log(source: int, path: Path) -> None:
                 file.write(printed if kept < LOG_BYTES else b"\n... and more, which was not kept\n")
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Returns the variables of a runner: only what it needs; nothing in them tells a submission what it trains."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    fixed = {"PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+def environment(threads: int, variables: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables of a runner: those of its sandbox and what it needs; nothing in them tells a submission what it trains."""
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     libraries = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
-    return kept | fixed | libraries
+    return {**variables, **fixed, **libraries}

@@ -55,12 +55,6 @@ class LanguageModel(Workload):
         for split, text in read_splits().items():
             write_columns(folder / split, {"text": np.frombuffer(text, dtype=np.uint8)})
 
-    def veiled_files(self) -> list[Path]:
-        """Returns the files of the installed sympy that are validation or test text."""
-        from workloads.lm.data import held_out_files
-
-        return held_out_files()
-
     def load(self, folder: Path, split: str) -> TextData:
         """Returns the text of one split."""
         return TextData(read_columns(folder / split)["text"], self.data_config.length)
