@@ -8,7 +8,7 @@ Shape letters used in all workloads: B batch, L length, D width, C channels, H h
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -98,6 +98,8 @@ class Workload(ABC):
 
     held_out_distributions: tuple[str, ...] = ()
     """Installed distributions that contain held-out data; the sandbox shows a runner none of their files."""
+    runner_modules: tuple[str, ...] = ()
+    """Modules beside the workload's folder that its code imports. A runner is shown these, its `workload.py` and its `model.py` alone."""
 
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
@@ -108,10 +110,6 @@ class Workload(ABC):
 
         Runs once per machine in an empty folder of the cache (see `harness.data`). The runner is shown `train` (and `shared`) alone.
         """
-
-    def veiled_files(self) -> Sequence[Path]:
-        """Returns Python files of this machine that contain held-out text: a runner can import them, but not read them. Default: none."""
-        return ()
 
     @abstractmethod
     def load(self, folder: Path, split: str) -> Any:

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from harness.trial.processes import adopt_orphans
 from harness.trial.runner_process import environment
+from harness.trial.sandbox import Mounts, build
 
 MAIN = "harness.trial.runner_main"
 MAX_REQUEST_BYTES = 1 << 16
@@ -52,8 +54,9 @@ class ForkServer:
     def __init__(self) -> None:
         adopt_orphans()
         self._socket, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        variables = build("none", Mounts(Path(), Path(), Path())).variables
         words = [sys.executable, "-m", "tests.fork_server", str(there.fileno())]
-        self._server = subprocess.Popen(words, pass_fds=[there.fileno()], env=environment(threads=1), start_new_session=True)
+        self._server = subprocess.Popen(words, pass_fds=[there.fileno()], env=environment(1, variables), start_new_session=True)
         there.close()
 
     def __enter__(self) -> "ForkServer":

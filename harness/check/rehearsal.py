@@ -1,6 +1,6 @@
 """What happens inside the process of a trial run: the submission trains a tiny model, and each promise it makes is tried.
 
-Run as `python -m harness.check.rehearsal FOLDER REPORT HP`; every stage and finding is one line of JSON in REPORT.
+Run as `python -m harness.check.rehearsal FOLDER REPORT HP`; every stage and finding is one line of JSON to the descriptor REPORT.
 """
 
 import itertools
@@ -44,8 +44,8 @@ class Over(Exception):
 class Report:
     """Writes stages and findings as they come, so that a process that dies has told how far it got."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", buffering=1)
+    def __init__(self, file: Path | int) -> None:
+        self._file = open(file, "w", buffering=1)  # noqa: SIM115
 
     def write(self, **line: Any) -> None:
         """Adds a line."""
@@ -308,7 +308,7 @@ def _some(names: list[str]) -> str:
 def main() -> None:
     """Runs everything; the report's last line says that it came to the end."""
     torch.set_num_threads(1)
-    report = Report(Path(sys.argv[2]))
+    report = Report(int(sys.argv[2]))
     with suppress(Over):
         rehearse(Path(sys.argv[1]), json.loads(sys.argv[3]), report)
     report.write(finished=True)

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from harness.check.finding import Finding
 from harness.trial.runner_process import environment
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import NOTHING, Mounts, build, choose
 
 REPORT = "report.jsonl"
 LIMIT_S = 300.0
@@ -22,14 +21,14 @@ LIMIT_S = 300.0
 def trial_run(folder: Path, hp: Mapping[str, float | int | str | bool], limit_s: float = LIMIT_S) -> list[Finding]:
     """Runs the submission on a tiny model (harness/check/rehearsal.py), on one core and no GPU, and returns what was found."""
     with tempfile.TemporaryDirectory() as name:
-        scratch, nothing = Path(name), Path(name) / "nothing"
-        view = View(source=folder, data=nothing, scratch=scratch, checkpoint=None, workload=nothing)
-        box = build(choose("auto"), view, scratch)
-        arguments = [str(box.view.source), str(box.view.scratch / REPORT), json.dumps(dict(hp))]
-        with (scratch / "log.txt").open("wb") as log:
+        scratch = Path(name)
+        box = build(choose("auto"), Mounts(source=folder, data=NOTHING, workload=NOTHING))
+        with box, (scratch / REPORT).open("wb") as report, (scratch / "log.txt").open("wb") as log:
+            arguments = [str(box.mounts.source), str(report.fileno()), json.dumps(dict(hp))]
             process = subprocess.Popen(
-                [*box.command, sys.executable, "-m", "harness.check.rehearsal", *arguments],
-                env=environment(threads=1) | {"CUDA_VISIBLE_DEVICES": ""},
+                [*box.command, "-m", "harness.check.rehearsal", *arguments],
+                env=environment(1, box.variables) | {"CUDA_VISIBLE_DEVICES": ""},
+                pass_fds=[*box.pass_fds, report.fileno()],
                 cwd=scratch,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

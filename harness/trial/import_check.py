@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.trial.runner_process import environment
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import NOTHING, Mounts, build, choose
 
 
 def check_importable(folder: Path, sandbox: str) -> None:
@@ -16,18 +16,21 @@ def check_importable(folder: Path, sandbox: str) -> None:
     Raises:
         UserError: it raises, or does not define exactly one Submission; or the sandbox does not work here.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        nothing = Path(scratch) / "nothing"
-        box = build(
-            choose(sandbox), View(source=folder, data=nothing, scratch=Path(scratch), checkpoint=None, workload=nothing), Path(scratch)
-        )
-        command = [*box.command, sys.executable, "-m", "harness.trial.import_check", str(box.view.source)]
+    mounts = Mounts(source=folder, data=NOTHING, workload=NOTHING)
+    with tempfile.TemporaryDirectory() as scratch, build(choose(sandbox), mounts) as box:
         outcome = subprocess.run(
-            command, env=environment(threads=1), cwd=scratch, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            [*box.command, "-m", "harness.trial.import_check", str(box.mounts.source)],
+            env=environment(1, box.variables),
+            pass_fds=box.pass_fds,
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     if outcome.returncode:
         lines = outcome.stderr.strip().splitlines() or ["submission.py ended the process that imported it"]
-        raise UserError(lines[-1].replace(str(box.view.source), str(folder)))
+        raise UserError(lines[-1].replace(str(box.mounts.source), str(folder)))
 
 
 def main() -> int:

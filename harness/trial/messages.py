@@ -18,7 +18,7 @@ import msgspec
 from harness.workload import Evaluation
 
 if TYPE_CHECKING:
-    from harness.trial.sandbox import View
+    from harness.trial.sandbox import Mounts
 
 MAX_PACKET_BYTES = 1 << 16
 MAX_DESCRIPTORS = 64
@@ -61,9 +61,9 @@ class Task(Base, frozen=True, kw_only=True):
     layout: RankLayout = RankLayout()
 
     @staticmethod
-    def of(spec: dict[str, Any], view: "View", scratch: str, memory_bytes: int, layout: RankLayout, restore: bool) -> "Task":
-        """Returns the task of a runner that is shown `view`."""
-        folders = {name: str(getattr(view, name)) for name in ("workload", "source", "data")}
+    def of(spec: dict[str, Any], mounts: "Mounts", scratch: str, memory_bytes: int, layout: RankLayout, restore: bool) -> "Task":
+        """Returns the task of a runner that is shown `mounts`."""
+        folders = {name: str(getattr(mounts, name)) for name in ("workload", "source", "data")}
         return Task(spec=spec, scratch=scratch, memory_bytes=memory_bytes, layout=layout, restore=restore, **folders)
 
 

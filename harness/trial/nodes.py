@@ -30,7 +30,7 @@ from harness.trial.memory_file import HandedIn, must_be_sealed, path_of
 from harness.trial.messages import Failed, ProtocolError, RankLayout, RankState, Task
 from harness.trial.processes import adopt_orphans
 from harness.trial.runner_process import RunnerProcess
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import Mounts, build, choose
 from harness.trial.spec import TrialSpec
 
 FOLDER = "nodes"
@@ -174,22 +174,16 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
         yield Failed(verdict="crashed", reason=f"this node is '{machine.fingerprint}' and the first one '{order.fingerprint}'")
     assert order.layout is not None
     workload = load_workload(Path(spec.workload_path), spec.workload)
-    view = View(
-        source=trial / "source",
-        data=prepare(workload, cache),
-        scratch=Path(),
-        checkpoint=None,
-        workload=Path(spec.workload_path),
-    )
-    sandbox = build(choose(spec.sandbox), view, cache, alone=False)
+    mounts = Mounts.of(workload, Path(spec.workload_path), source=trial / "source", data=prepare(workload, cache))
+    sandbox = build(choose(spec.sandbox), mounts, alone=False)
     first = node * order.layout.local_ranks
     layout = msgspec.structs.replace(order.layout, first_rank=first)
     ranks = range(first, first + layout.local_ranks)
     checkpoint = trial / "checkpoint" / order.checkpoint if order.checkpoint else None
     memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-    with RunnerProcess(sandbox, trial / f"log_{node}.txt", spec.workload.threads) as runner:
+    with RunnerProcess(sandbox, trial / f"log_{node}.txt", spec.workload.threads, layout.local_ranks) as runner:
         try:
-            task = Task.of(spec.to_json(), sandbox.view, runner.scratch, memory_bytes, layout, checkpoint is not None)
+            task = Task.of(spec.to_json(), sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
             with files_to_restore(checkpoint, ranks) as descriptors:
                 runner.channel.send(task, [runner.step_counter, *descriptors])
             while _read_order(trial) == order:

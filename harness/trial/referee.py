@@ -27,7 +27,7 @@ from harness.trial.probe import probe
 from harness.trial.processes import adopt_orphans
 from harness.trial.record import RESUMABLE, Record, Row, read_record
 from harness.trial.runner_process import RunnerProcess
-from harness.trial.sandbox import View, build, choose
+from harness.trial.sandbox import Mounts, build, choose
 from harness.trial.session import BudgetUsedUp, Session, Timeouts, TrialEnded
 from harness.trial.spec import TrialSpec
 from harness.trial.watcher import Race, Watcher, alone
@@ -107,11 +107,11 @@ class Referee:
         if checkpoint is None and (why := self.race(self.spec, None)):
             self.clock = Clock(lambda: 0.0)
             return self._close(TrialEnded("stopped", f"not started: {why}"), mode)
-        view = View(source=self.folder.source, data=data, scratch=Path(), checkpoint=None, workload=Path(self.spec.workload_path))
-        sandbox = build(mode, view, self.cache, alone=self.nodes.count == 1)
+        mounts = Mounts.of(workload, Path(self.spec.workload_path), source=self.folder.source, data=data)
+        sandbox = build(mode, mounts, alone=self.nodes.count == 1)
         layout = self.nodes.begin(self.folder.path, self.ranks, checkpoint.folder if checkpoint else None, machine)
         memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
-        with RunnerProcess(sandbox, self.folder.log, self.spec.workload.threads) as runner:
+        with RunnerProcess(sandbox, self.folder.log, self.spec.workload.threads, layout.local_ranks) as runner:
             self.clock, self.cpu_clock = Clock(runner.tree.cpu_s), runner.cpu_clock
             self.session = Session(
                 spec=self.spec,
@@ -125,7 +125,7 @@ class Referee:
                 gpus=GpuWatch() if machine.accelerators else None,
             )
             try:
-                task = Task.of(self.spec.to_json(), sandbox.view, runner.scratch, memory_bytes, layout, checkpoint is not None)
+                task = Task.of(self.spec.to_json(), sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
                 with files_to_restore(checkpoint.folder if checkpoint else None, range(layout.local_ranks)) as descriptors:
                     self.session.send(task, [runner.step_counter, *descriptors])
                 self.evaluator = Evaluator(workload, data)

@@ -7,19 +7,20 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
 from harness.trial.cgroup import ControlGroup, delegated
+from harness.trial.cores import hold_cores
 from harness.trial.memory_file import memory_file
 from harness.trial.messages import MAX_STEPS, Channel, FromRunner
 from harness.trial.processes import Tree, out_of_memory_kills
-from harness.trial.sandbox import PROJECT, Sandbox
+from harness.trial.sandbox import SCRATCH, Sandbox
 
 LOG_BYTES = 16 << 20
 start = subprocess.Popen
@@ -27,13 +28,12 @@ start = subprocess.Popen
 MIN_FREE_MEMORY = 0.02
 """What must be left of the machine's memory, as a fraction."""
 SEND_TIMEOUT_S = 10.0
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "TMPDIR")
 
 
 class RunnerProcess:
     """The runner's process, its tree and the channel to it. On leaving the context every process of the tree is dead."""
 
-    def __init__(self, sandbox: Sandbox, log: Path, threads: int) -> None:
+    def __init__(self, sandbox: Sandbox, log: Path, threads: int, ranks: int) -> None:
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         here.settimeout(SEND_TIMEOUT_S)
         self.step_counter = memory_file("steps")
@@ -42,18 +42,21 @@ class RunnerProcess:
         parent = delegated()
         self._group = ControlGroup(parent) if parent is not None else None
         self._folder = tempfile.mkdtemp(prefix="finishline-") if sandbox.mode == "none" else None
-        self.scratch = self._folder or str(sandbox.view.scratch)
-        self.process = start(
-            [*sandbox.command, sys.executable, "-m", "harness.trial.runner_main", str(there.fileno())],
-            pass_fds=[there.fileno()],
-            cwd=self._folder or "/",
-            env=environment(threads),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=self._group.join if self._group is not None else None,
-        )
+        self.scratch = self._folder or str(SCRATCH)
+        self._cores = contextlib.ExitStack()
+        cores = self._cores.enter_context(hold_cores(threads * ranks))
+        with sandbox, cores.pinned():
+            self.process = start(
+                [*sandbox.command, "-m", "harness.trial.runner_main", str(there.fileno())],
+                pass_fds=[*sandbox.pass_fds, there.fileno()],
+                cwd=self._folder or "/",
+                env=environment(threads, sandbox.variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=self._group.join if self._group is not None else None,
+            )
         assert self.process.stdout is not None
         there.close()
         log.touch()
@@ -76,6 +79,7 @@ class RunnerProcess:
             self.process.stdout.close()
         self.channel.close()
         os.close(self.step_counter)
+        self._cores.close()
         if self._group is not None:
             self._group.close()
         if self._folder is not None:
@@ -140,9 +144,8 @@ def _keep_log(source: int, path: Path) -> None:
                 file.write(printed if kept < LOG_BYTES else b"\n... and more, which was not kept\n")
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Returns the variables of a runner: only what it needs; nothing in them tells a submission what it trains."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    fixed = {"PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+def environment(threads: int, variables: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables of a runner: those of its sandbox and what it needs; nothing in them tells a submission what it trains."""
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     libraries = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
-    return kept | fixed | libraries
+    return {**variables, **fixed, **libraries}

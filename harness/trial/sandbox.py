@@ -1,55 +1,90 @@
-"""What a runner is shown of the machine: through `bwrap` a world without ledger, held-out data, network or other processes.
+"""What a runner is shown of the machine, and what it may do there: with bwrap a world of its own, closed towards everything else.
 
-Inside, the runner finds the system's programs and libraries, Python, the harness and its workload's code (without the modules that make
-data), all read-only; its submission, training data, scratch and checkpoint under neutral names. Only scratch, /tmp and /dev/shm can be
-written, the last two up to a size.
+Inside, the runner finds Python, the packages that finishline and the submission declare, the shared libraries and the compiler; the
+harness, its workload's code (without the modules that make data), its training data and its submission; all of it read-only and none of
+it at a path that tells which trial this is. It can write to scratch (which is /tmp, too) and /dev/shm, both in memory and up to a size.
+What it may do is what harness/trial/seccomp.py lets through, as a user who owns nothing, without any capability (harness/trial/confine.py).
 """
 
 import functools
-import glob
-import hashlib
-import marshal
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
+
+import psutil
 
 from harness.errors import UserError
+from harness.trial import seccomp
+from harness.trial.packages import packages
+from harness.trial.system import PYTHON, SYSTEM_PATH, show_system
+from harness.trial.view import View
+from harness.workload import Workload
 
 PROJECT = Path(__file__).resolve().parents[2]
 INSIDE = Path("/finishline")
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/sys")
-DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
-NETWORK_DEVICES = ("/dev/infiniband",)
+SCRATCH = INSIDE / "scratch"
+"""The folder that a runner in a sandbox can write to. It is in memory, and nobody else sees it."""
+CODE, PACKAGES = INSIDE / "code", INSIDE / "packages"
 OPEN = "bwrap+network"
 """The mode of a trial on several nodes, as its record says it."""
-TMP_BYTES = 4 << 30
-PACKAGES = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
+TMPFS_SHARE = 0.25
+"""Scratch and /dev/shm may each take this share of the memory that is free when a trial starts."""
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "TMPDIR")
+PASSED_ON_INTO = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+NOTHING = Path("/nothing")
+"""The data, or the workload, of a program that has none."""
+FIRST_UID = 1_900_000_000
+"""A root referee runs its trial as the user of this number plus its own process id: numbers that systemd leaves to nobody."""
+NOBODY = 65534
+UID_OF_A_USERS_TRIAL = 1000
+"""Inside alone: outside it is the user's own."""
 
 
 @dataclass(frozen=True)
-class View:
-    """The folders that a trial's runner works with. `veiled` are Python files outside of them that contain held-out text."""
+class Mounts:
+    """What a runner works with.
+
+    `source` and `workload` are the folders with the code of submission and workload, `data` that of the data cache. `modules` are what the
+    workload's code needs of `workloads/` itself, `hidden` the installed distributions that hold held-out data of any workload.
+    """
 
     source: Path
     data: Path
-    scratch: Path
-    checkpoint: Path | None
     workload: Path
-    veiled: Sequence[Path] = ()
+    modules: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(workload: Workload, folder: Path, source: Path, data: Path) -> "Mounts":
+        """Returns the mounts of a trial of a workload whose code is in `folder`."""
+        hidden = tuple(getattr(workload, "held_out_distributions", ()))
+        return Mounts(source=source, data=data, workload=folder, modules=workload.runner_modules, hidden=hidden)
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How to start a runner: the command to put before its own, and the folders as it sees them."""
+    """How to start a Python in it, once: `command` before Python's arguments, with `variables` and `pass_fds`; the mounts as it sees them.
+
+    A context: leaving it closes the descriptors, which whoever was started has by then.
+    """
 
     mode: str
     command: tuple[str, ...]
-    view: View
+    mounts: Mounts
+    variables: Mapping[str, str]
+    pass_fds: tuple[int, ...] = ()
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for descriptor in self.pass_fds:
+            os.close(descriptor)
 
 
 def choose(wanted: str) -> str:
@@ -61,125 +96,118 @@ def choose(wanted: str) -> str:
     if wanted == "none" or (wanted == "auto" and not works()):
         return "none"
     if not works():
-        raise UserError("sandbox=bwrap does not work here: install bubblewrap (apt-get install bubblewrap) and allow user namespaces")
+        advice = "install bubblewrap 0.8 or later (apt-get install bubblewrap) and allow user namespaces"
+        raise UserError(f"sandbox=bwrap does not work here ({_trouble()}): {advice}")
     return "bwrap"
 
 
-@functools.cache
 def works() -> bool:
-    """Whether bwrap is installed and may do here what it is for."""
+    """Whether a program can be run in a sandbox here."""
+    return not _trouble()
+
+
+@functools.cache
+def _trouble() -> str:
+    """Returns why no program can be run in a sandbox here, "" if one can."""
     if shutil.which("bwrap") is None:
-        return False
-    command = ["bwrap", *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return "there is no bwrap"
+    try:
+        with build("bwrap", Mounts(source=NOTHING, data=NOTHING, workload=NOTHING)) as box:
+            command = [*box.command, "-S", "-c", ""]
+            done = subprocess.run(
+                command, env=dict(box.variables), pass_fds=box.pass_fds, capture_output=True, text=True, errors="replace", check=False
+            )
+    except UserError as error:
+        return str(error)
+    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return said[-1] if done.returncode else ""
 
 
-def build(mode: str, view: View, cache: Path, alone: bool = True) -> Sandbox:
-    """Returns the sandbox of a mode that `choose` gave; `cache` is where veiled modules are kept.
+def build(mode: str, mounts: Mounts, alone: bool = True) -> Sandbox:
+    """Returns the sandbox of a mode that `choose` gave.
 
     A runner that is not `alone`, but has ranks on other nodes, is left the network; the mode then says so.
 
     Raises:
-        UserError: data or ledger lie in a folder that every runner is shown.
+        UserError: data or submission lie in a folder that every runner is shown, cannot be read by others, or requirements.txt is wrong.
     """
     if mode == "none":
-        return Sandbox(mode, (), view)
-    inside = View(
-        source=INSIDE / "submission",
-        data=INSIDE / "data",
-        scratch=INSIDE / "scratch",
-        checkpoint=INSIDE / "checkpoint" if view.checkpoint else None,
-        workload=view.workload,
-    )
-    words = ["bwrap", *_namespaces(alone), "--proc", "/proc", "--dev", "/dev"]
-    for place in ("/tmp", "/dev/shm"):  # first: the project may lie below /tmp
-        words += ["--size", str(TMP_BYTES), "--tmpfs", place]
-    shown = [Path(path) for path in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix, *_libraries()))]
-    _must_be_hidden(view.data, shown)
-    for path in shown:
-        words += ["--ro-bind-try", str(path), str(path)]
-    for path in dict.fromkeys(_foreign_packages(shown)):
-        words += ["--tmpfs", str(path), "--remount-ro", str(path)]
-    for device in (path for pattern in (*DEVICES, *(() if alone else NETWORK_DEVICES)) for path in glob.glob(pattern)):
-        words += ["--dev-bind", device, device]
-    for module in _code(view.workload):
-        words += ["--ro-bind", str(module), str(module)]
-    for module in _generators(view.workload):
-        if any(module.is_relative_to(path) for path in shown):
-            words += ["--ro-bind", "/dev/null", str(module)]
-    words += ["--ro-bind", str(view.source), str(inside.source)]
-    for part in ("train", "shared"):
-        words += ["--ro-bind-try", str(view.data / part), str(inside.data / part)]
-    for hidden, stand_in in _veil(view.veiled, cache):
-        words += ["--ro-bind", str(stand_in), str(hidden)]
-    if view.checkpoint and inside.checkpoint:
-        words += ["--ro-bind", str(view.checkpoint), str(inside.checkpoint)]
-    words += ["--size", str(TMP_BYTES), "--tmpfs", str(inside.scratch)]
-    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--"]
+        variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(PROJECT)}
+        return Sandbox(mode, (sys.executable,), mounts, variables)
+    view = View()
+    try:
+        uid, filter_fd = _restrict(view, alone)
+        _show(view, mounts, uid, alone)
+        arguments = view.memory("\0".join(view.words).encode())
+    except BaseException:
+        view.close()
+        raise
+    confine = (str(PYTHON), "-I", "-S", str(CODE / "harness/trial/confine.py"), str(uid), str(filter_fd))
+    variables = {name: os.environ[name] for name in PASSED_ON_INTO if name in os.environ}
+    variables |= {"PATH": SYSTEM_PATH, "HOME": str(SCRATCH), "LC_ALL": "C.UTF-8"}
+    variables |= {"PYTHONPATH": f"{CODE}:{PACKAGES}", "PYTHONNOUSERSITE": "1"}
+    inside = replace(mounts, source=INSIDE / "submission", data=INSIDE / "data", workload=CODE / "workloads" / mounts.workload.name)
     return Sandbox(
-        mode if alone else OPEN,
-        tuple(words),
-        View(inside.source, inside.data, inside.scratch, view.checkpoint and inside.checkpoint, view.workload),
+        mode=mode if alone else OPEN,
+        command=(shutil.which("bwrap") or "bwrap", "--args", str(arguments), "--", *confine),
+        mounts=inside,
+        variables=variables,
+        pass_fds=tuple(view.descriptors),
     )
 
 
-def _namespaces(alone: bool = True) -> list[str]:
-    no_network = ("--unshare-net", "--unshare-uts", "--hostname", "runner") if alone else ()
-    always = ("--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
-    return [*always, *no_network]
+def _restrict(view: View, alone: bool) -> tuple[int, int]:
+    """Gives the view its namespaces; returns the user that the runner becomes, and the filter that it loads to do so, or -1.
 
-
-def _libraries() -> list[str]:
-    return [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/")]
-
-
-def _must_be_hidden(path: Path, shown: Iterable[Path]) -> None:
-    for folder in shown:
-        if path.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"{path} lies below {folder}, which submissions can read: choose another out=, or another FINISHLINE_CACHE")
-
-
-def _foreign_packages(shown: Iterable[Path]) -> Iterable[Path]:
-    """The folders of Python packages that this Python does not use: other copies of a veiled text could lie there."""
-    own = [Path(path).resolve() for path in sys.path if path]
-    for prefix in (*shown, Path("/usr/local")):
-        for folder in (path for pattern in PACKAGES for path in prefix.glob(pattern)):
-            if folder.is_dir() and not any(path == folder.resolve() or path.is_relative_to(folder.resolve()) for path in own):
-                yield folder.resolve()
-
-
-def _code(workload: Path) -> Iterable[Path]:
-    """The harness, and of the workloads' code what a runner needs: modules that make data stay outside."""
-    yield PROJECT / "harness"
-    for folder in (PROJECT / "workloads", workload):
-        yield from (path for path in sorted(folder.glob("*.py")) if not path.stem.endswith("data"))
-
-
-def _generators(workload: Path) -> Iterable[Path]:
-    """The modules that make data, and their byte code: hidden also where the whole project is shown, as an installed package is."""
-    for folder in (PROJECT / "workloads", workload):
-        yield from (*folder.glob("*data.py"), *folder.glob("__pycache__/*data.*.pyc"))
-
-
-def _veil(paths: Sequence[Path], cache: Path) -> Iterable[tuple[Path, Path]]:
-    """Yields (file, stand-in): the same module as byte code without docstrings, so that it can be imported and not be read as text.
-
-    The byte code that Python itself keeps beside the file is hidden.
+    A root referee's runner keeps until then what it takes to become that user. Another's is in a user namespace from the start, and so is
+    the process of bwrap's own that it shares its user with: there the filter is bwrap's to load, for both.
     """
-    if not paths:
-        return
-    names = "\n".join([sys.version, *(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)])
-    folder = cache / f"veil-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
-    if not folder.is_dir():
-        aside = Path(tempfile.mkdtemp(dir=cache, prefix=".veil."))
-        for number, path in enumerate(paths):
-            code = marshal.dumps(compile(path.read_bytes(), "veiled", "exec", optimize=2))
-            (aside / f"{number}.py").write_text(f"import marshal\nexec(marshal.loads({code!r}))\n")
-        try:
-            aside.rename(folder)
-        except OSError:
-            shutil.rmtree(aside)
-    for number, path in enumerate(paths):
-        yield path, folder / f"{number}.py"
-        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-            yield compiled, Path("/dev/null")
+    view.words += ["--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if alone:
+        view.words += ["--unshare-net", "--unshare-uts", "--hostname", "runner"]
+    program = view.memory(seccomp.program())
+    if os.geteuid() == 0:
+        view.words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+        own = FIRST_UID + os.getpid()
+        return (own if _exists(own) else NOBODY), program
+    uid = UID_OF_A_USERS_TRIAL
+    view.words += ["--unshare-user", "--uid", str(uid), "--gid", str(uid), "--disable-userns", "--seccomp", str(program)]
+    return uid, -1
+
+
+def _exists(uid: int) -> bool:
+    """Whether there is a user, and a group, of this number in the user namespace of this process."""
+    lines = [line.split() for name in ("uid_map", "gid_map") for line in Path(f"/proc/self/{name}").read_text().splitlines()]
+    return sum(int(first) <= uid < int(first) + int(count) for first, _, count in lines) == 2
+
+
+def _show(view: View, mounts: Mounts, uid: int, alone: bool) -> None:
+    size_bytes = int(TMPFS_SHARE * psutil.virtual_memory().available)
+    view.words += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    view.scratch(Path("/dev/shm"), size_bytes)
+    view.scratch(SCRATCH, size_bytes)
+    view.link(str(SCRATCH.relative_to("/")), Path("/tmp"))  # before what follows: the project may lie below /tmp
+    show_system(view, uid, alone)
+    for package, path in packages(mounts.source, mounts.hidden).items():
+        (view.bind if path.is_dir() else view.copy)(path, PACKAGES / package)
+    view.must_not_show((mounts.data, mounts.source))
+    for path, place in _code(mounts):
+        view.copy(path, place)
+    for part in ("train", "shared"):
+        if (mounts.data / part).is_dir():
+            view.bind(mounts.data / part, INSIDE / "data" / part)
+    view.words += ["--chdir", str(SCRATCH), "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _code(mounts: Mounts) -> Iterator[tuple[Path, Path]]:
+    """Yields (file, place) of the harness, the submission, and what the workload declares; modules that make data stay outside."""
+    for path in (PROJECT / "harness").rglob("*.py"):
+        yield path, CODE / path.relative_to(PROJECT)
+    for path in (PROJECT / "workloads" / f"{name}.py" for name in ("__init__", *mounts.modules)):
+        yield path, CODE / path.relative_to(PROJECT)
+    for path in (mounts.workload / f"{name}.py" for name in ("__init__", "workload", "model")):
+        if path.is_file():
+            yield path, CODE / "workloads" / mounts.workload.name / path.name
+    for path in mounts.source.rglob("*"):
+        if path.is_file():
+            yield path, INSIDE / "submission" / path.relative_to(mounts.source)
