@@ -44,14 +44,15 @@ class Notice:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def started(self, spec: TrialSpec) -> None:
-        """Nothing to do."""
+        """Keeps what ends a trial anyway."""
+        self._met = spec.workload.met
 
     def progress(self, step: int, time_s: float) -> None:
         """Nothing to do."""
 
     def evaluated(self, row: Row) -> None:
         """Ends the trial if a signal has come; not where the target is met, which ends it anyway."""
-        if self.came and row.test_metric is None and not self._ends.is_set():
+        if self.came and not self._met(row.valid_metric, row.test_metric) and not self._ends.is_set():
             self._ends.set()
             raise KeyboardInterrupt
 

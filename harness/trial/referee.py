@@ -197,7 +197,7 @@ class Referee:
         """Evaluates the weights of a checkpoint, or those that the submission swaps in, and lets training go on.
 
         Raises:
-            Ended: the target is met, training has diverged, or this was the `last` one.
+            Ended: both targets are met, training has diverged, or this was the `last` one.
         """
         if swaps:
             self._resume(None)
@@ -222,7 +222,7 @@ class Referee:
         self.rows.append(row)
         self.folder.append(row)
         self.watcher.evaluated(row)
-        if test_metric is not None:
+        if self.spec.workload.met(evaluation.metric, test_metric):
             raise Ended("reached", f"{self.spec.workload.metric} {row.valid_metric:.4g} after {self.step} steps and {row.time_s:.1f} s")
         if len(self.rows) > 1 and not any(math.isfinite(r.valid_metric) and math.isfinite(r.valid_loss) for r in self.rows[-2:]):
             raise Ended("diverged", f"loss or metric was not finite in the evaluations at steps {self.rows[-2].step} and {self.step}")
@@ -233,18 +233,18 @@ class Referee:
         self._resume(evaluation)
 
     def _evaluate(self, weights: Path) -> tuple[Evaluation, float | None]:
-        """Returns the validation result, and the test metric if the target is met, in which case the weights are kept."""
+        """Returns the validation result, and the test metric if the validation target is met. Weights that meet both are kept."""
         try:
             self.evaluator.load(weights)
         except Exception as error:
             raise Ended("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
         try:
             evaluation = self.evaluator.valid()
-            met = self.spec.workload.met(evaluation.metric) and math.isfinite(evaluation.metric) and math.isfinite(evaluation.loss)
+            met = self.spec.workload.valid_met(evaluation.metric) and math.isfinite(evaluation.loss)
             test_metric = self.evaluator.test().metric if met else None
         except Exception as error:
             raise Ended("crashed", f"the evaluation itself failed, not the submission: {type(error).__name__}: {error}") from error
-        if test_metric is not None:
+        if self.spec.workload.met(evaluation.metric, test_metric):
             self.weights_sha256 = self.folder.keep_weights(weights)
         return evaluation, test_metric
 
@@ -361,14 +361,17 @@ class Referee:
         except OSError:
             self._runner_ended()
 
-    def _best(self) -> float | None:
-        metrics = [row.valid_metric for row in self.rows if math.isfinite(row.valid_metric)]
+    def _best(self, column: str = "valid_metric") -> float | None:
+        metrics = [value for row in self.rows if (value := getattr(row, column)) is not None and math.isfinite(value)]
         pick = min if self.spec.workload.direction == "minimize" else max
         return pick(metrics) if metrics else None
 
     def _best_in_words(self) -> str:
-        best, workload = self._best(), self.spec.workload
-        return "no evaluation was made" if best is None else f"best {workload.metric} {best:.4g}, target {workload.target:g}"
+        best, test, workload = self._best(), self._best("test_metric"), self.spec.workload
+        if best is None:
+            return "no evaluation was made"
+        tested = "" if test is None else f", and on the test split {test:.4g}, target {workload.test_target:g}"
+        return f"best {workload.metric} {best:.4g}, target {workload.target:g}{tested}"
 
     def _close(self, ended: Ended, sandbox: str) -> Record:
         self.owner.beat()
