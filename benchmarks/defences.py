@@ -196,8 +196,13 @@ DEFENCES = (
         "early]",
     ),
     Defence("a state is not unpickled", "checkpoint.py", "weights_only=True", "weights_only=False", "payload"),
+    Defence("a metric must be finite", "../workload.py", "math.isfinite(metric) and", "", "infinite"),
     Defence(
-        "a metric must be finite", "referee.py", " and math.isfinite(evaluation.metric) and math.isfinite(evaluation.loss)", "", "infinite"
+        "the test target is met, too",
+        "../workload.py",
+        " and test is not None and self._beyond(test, self.test_target)",
+        " and test is not None",
+        "meets_one_target",
     ),
     Defence(
         "a ledger in plain view is refused",
@@ -206,10 +211,10 @@ DEFENCES = (
         "if False:",
         "ledger_that_every",
     ),
-    Defence("kinds of source files", "source.py", "if path.suffix not in SUFFIXES:", "if False:", "somebody"),
-    Defence("size of the source", "source.py", "if size > SOURCE_BYTES:", "if False:", "somebody"),
+    Defence("size of the source", "source.py", "if self._bytes > self._ruleset.source_bytes:", "if False:", "whatever_carries_it"),
+    Defence("only what counts is copied", "source.py", "shutil.copyfile(path, place)", "shutil.copy2(path, place)", "does_not_count"),
     Defence(
-        "no links in the source", "source.py", "if path.is_symlink() or not (path.is_file() or path.is_dir()):", "if False:", "somebody"
+        "no links in the source", "source.py", "if path.is_symlink() or not (path.is_file() or path.is_dir()):", "if False:", "plain_files"
     ),
     Defence(
         "CPU seconds of frozen spans are counted",
@@ -228,6 +233,9 @@ DEFENCES = (
 )
 
 
+TESTS = ("tests/trial/test_cheats.py", "tests/trial/test_source.py", "tests/trial/test_targets.py")
+
+
 def noticed(defence: Defence, copy: Path) -> list[str]:
     """Returns the tests that fail without a defence."""
     words = ["tar", "-cf", "-", *(f"--exclude={name}" for name in LEFT_OUT), "."]
@@ -238,7 +246,7 @@ def noticed(defence: Defence, copy: Path) -> list[str]:
     if text.count(defence.text) != 1:
         raise SystemExit(f"{defence.name}: {defence.file} does not contain it once: {defence.text!r}")
     file.write_text(text.replace(defence.text, defence.without))
-    command = [sys.executable, "-m", "pytest", "tests/trial/test_cheats.py", "-q", "-rfE", "-p", "no:cacheprovider", "-k", defence.tests]
+    command = [sys.executable, "-m", "pytest", *TESTS, "-q", "-rfE", "-p", "no:cacheprovider", "-k", defence.tests]
     out = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stdout
     return [line.split("::")[1].split(" - ")[0] for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
 

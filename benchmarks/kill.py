@@ -216,7 +216,7 @@ def cpu_spec(folder: Path, workload_id: str) -> TrialSpec:
     config = replace(project.workload(workload_id), budget_s=3600.0, step_hint=STEPS)
     config = replace(config, target=-1e9 if config.direction == "minimize" else 1e9)
     ruleset = Ruleset("benchmark", 1, 1, 1.0, "default")
-    spec = single_trial(project, single_point(project, str(folder), {}), config, ruleset, 0.2, "auto", seed=0)
+    spec = single_trial(project, single_point(project, str(folder), {}, ruleset), config, ruleset, 0.2, "auto", seed=0)
     return replace(spec, checkpoint_period_s=0.3)
 
 

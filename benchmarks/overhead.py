@@ -96,8 +96,9 @@ def trial(workload_id: str, steps: int) -> None:
         folder.mkdir()
         (folder / "submission.py").write_text(source + STOPS.format(name="AdamWLinearZero", steps=steps))
         (folder / "space.yaml").write_text((project.submission_folder(SUBMISSION) / "space.yaml").read_text())
-        planned = single_point(project, str(folder), {})
-        spec = single_trial(project, planned, config, Ruleset("benchmark", 1, 1, 1.0, "default"), 0.025, "auto", seed=0)
+        ruleset = Ruleset("benchmark", 1, 1, 1.0, "default")
+        planned = single_point(project, str(folder), {}, ruleset)
+        spec = single_trial(project, planned, config, ruleset, 0.025, "auto", seed=0)
         with Path("/dev/null").open("w") as nowhere:
             run_trial(spec, Path(scratch) / "trial", cache_root(), Display(Console(file=nowhere)))
         rows = read_rows(Path(scratch) / "trial" / "evals.csv")

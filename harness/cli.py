@@ -10,7 +10,7 @@
       where a campaign stands: each cell, hours spent and to come
   finishline cancel DIR [submission=A] [workload=lm/cpu]
       takes a campaign's jobs out of Slurm's queue; `launch` submits them again
-  finishline check SUBMISSION [hp.NAME=VALUE]
+  finishline check SUBMISSION [ruleset=self] [hp.NAME=VALUE]
       what is wrong with a submission (name or folder), in seconds and without a GPU; exit code 1 when it breaks a rule
   finishline verify DIR [DIR...]
       whether ledgers can be what they say: weights evaluated again, hashes, clocks, seeds; exit code 1 when anything is off

@@ -135,6 +135,12 @@ def load(configs: Path, name: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+def read_ruleset(configs: Path, name: str) -> Ruleset:
+    """Returns a ruleset by its name; raises UserError where there is none (the nearest is suggested)."""
+    _known_choice(configs, "ruleset", [f"ruleset={name}"])
+    return Ruleset(**load(configs, f"ruleset/{name}"))
+
+
 def _parse(verb: str, text: str) -> tuple[str, Any]:
     if "=" not in text:
         raise UserError(f"{verb}: '{text}' is not an option; options are written name=value")

@@ -14,7 +14,9 @@ class Ruleset:
     """`studies` tuning processes of `trials` runs each; the budget is the workload's times `budget_factor`.
 
     `points` says where the hyperparameters come from: `search` draws each trial its own from the submission's search space, `default` takes
-    the space's default point. Source: Dahl et al. 2023, "Benchmarking Neural Network Training Algorithms", section 4.4.
+    the space's default point. A submission's folder may take `source_bytes` as `tar | xz -9`.
+
+    Source: Dahl et al. 2023, "Benchmarking Neural Network Training Algorithms", section 4.4.
     """
 
     name: str
@@ -22,10 +24,11 @@ class Ruleset:
     trials: int
     budget_factor: float
     points: Literal["search", "default"]
+    source_bytes: int = 16 << 10
 
     def __post_init__(self) -> None:
         where = f"ruleset {self.name}"
-        for name in ("studies", "trials"):
+        for name in ("studies", "trials", "source_bytes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise UserError(f"{where}: {name} must be a whole number of at least 1, not {getattr(self, name)!r}")
         if isinstance(self.budget_factor, bool) or not isinstance(self.budget_factor, int | float) or not 0 < self.budget_factor < 1000:

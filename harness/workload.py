@@ -7,6 +7,7 @@ Shape letters used in all workloads: B batch, L length, D width, C channels, H h
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ SPLITS = ("train", "valid", "test")
 class WorkloadConfig:
     """The fixed part of a workload, as `configs/workload/<name>/<tier>.yaml` states it.
 
+    The finish line is `target` on the validation split and `test_target` on the test split, both met by the same weights.
     `version` is raised whenever results may change. `step_hint` counts steps at `reference_batch` examples a step; `budget_s` is in
     seconds on the referee's clock. A trial runs in `ranks` processes, one for each GPU, of `threads` threads each. `model` and `data` are
     the fields of the workload's own dataclasses of these names. A variant names the workload that it is a small change of in `variant_of`.
@@ -38,6 +40,7 @@ class WorkloadConfig:
     metric: str
     direction: Direction
     target: float
+    test_target: float
     budget_s: float
     reference_batch: int
     step_hint: int
@@ -53,9 +56,16 @@ class WorkloadConfig:
         """`name/tier`, as written on the command line and in every CSV."""
         return f"{self.name}/{self.tier}"
 
-    def met(self, metric: float) -> bool:
-        """Whether this value of the metric is at or beyond the target; a NaN never is."""
-        return metric <= self.target if self.direction == "minimize" else metric >= self.target
+    def valid_met(self, valid: float) -> bool:
+        """Whether the metric on the validation split is at or beyond its target; what is not finite never is."""
+        return self._beyond(valid, self.target)
+
+    def met(self, valid: float, test: float | None) -> bool:
+        """Whether the finish line is reached: on the test split, too. There `None` stands for weights that were not evaluated on it."""
+        return self.valid_met(valid) and test is not None and self._beyond(test, self.test_target)
+
+    def _beyond(self, metric: float, target: float) -> bool:
+        return math.isfinite(metric) and (metric <= target if self.direction == "minimize" else metric >= target)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ class World:
             metric="squared_error",
             direction="minimize",
             target=1e-9,
+            test_target=1e9,
             budget_s=60.0,
             reference_batch=16,
             step_hint=100,

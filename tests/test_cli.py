@@ -21,6 +21,7 @@ task: a line
 metric: squared_error
 direction: minimize
 target: 0.05
+test_target: 1
 budget_s: 20
 reference_batch: 16
 step_hint: 100

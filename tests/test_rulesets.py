@@ -25,6 +25,7 @@ def test_the_shipped_ones(name: str, studies: int, trials: int, factor: float, p
         ({"studies": 0}, "studies must be a whole number"),
         ({"trials": 2.5}, "trials must be a whole number"),
         ({"trials": True}, "trials must be a whole number"),
+        ({"source_bytes": 0}, "source_bytes must be a whole number"),
         ({"budget_factor": 0}, "budget_factor must be a number above 0"),
         ({"budget_factor": "much"}, "budget_factor must be a number above 0"),
         ({"points": "guess"}, "points is search or default, not 'guess'"),

@@ -14,7 +14,7 @@ from harness.files import write_atomically
 from harness.project import Project
 from harness.rulesets import Racing, Ruleset
 from harness.seeds import derive
-from harness.trial.source import hash_folder
+from harness.trial.source import weigh_folder
 from harness.trial.spec import TrialSpec
 from harness.tuning import Value, read_space
 from harness.workload import WorkloadConfig
@@ -130,14 +130,15 @@ def single_trial(
     )
 
 
-def single_point(project: Project, name: str, hp: Mapping[str, Any]) -> PlannedSubmission:
+def single_point(project: Project, name: str, hp: Mapping[str, Any], ruleset: Ruleset) -> PlannedSubmission:
     """Returns a submission with its default point and the given hyperparameters in place.
 
     Raises:
-        UserError: no such submission, a bad space.yaml, or an unknown hyperparameter.
+        UserError: no such submission, more source than the ruleset allows, a bad space.yaml, or an unknown hyperparameter.
     """
     folder = project.submission_folder(name)
-    return PlannedSubmission(folder.name, str(folder), hash_folder(folder), (read_space(folder).point(hp),))
+    source_hash, _ = weigh_folder(folder, ruleset)
+    return PlannedSubmission(folder.name, str(folder), source_hash, (read_space(folder).point(hp),))
 
 
 def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int, seed: int) -> PlannedSubmission:
@@ -146,9 +147,9 @@ def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int,
     The points depend on (campaign seed, submission) alone and are the same for all workloads; more studies only add to them.
 
     Raises:
-        UserError: no such submission, a bad space.yaml, or fewer listed points than trials.
+        UserError: no such submission, more source than the ruleset allows, a bad space.yaml, or fewer listed points than trials.
     """
-    submission = single_point(project, name, {})
+    submission = single_point(project, name, {}, ruleset)
     if ruleset.points == "default":
         return submission
     points = read_space(Path(submission.path)).points(studies * ruleset.trials, derive(str(seed), "points", submission.name))

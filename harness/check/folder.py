@@ -7,36 +7,20 @@ from pathlib import Path
 from harness.check.finding import Finding
 from harness.check.source import Source, docstrings
 from harness.errors import UserError, suggest
+from harness.trial.source import files
 from harness.tuning import SearchSpace, read_space
 
-LARGEST_BYTES = 256 * 1024
-SUFFIXES = (".py", ".yaml", ".md", ".txt", ".json")
 MOST_LINES = 25
-
-
-def files(folder: Path) -> list[Path]:
-    """Returns the files that belong to the submission: all but hidden ones and byte code, as in a trial's `source/`."""
-
-    def belongs(path: Path) -> bool:
-        return not any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts)
-
-    return sorted(path for path in folder.rglob("*") if belongs(path) and (path.is_file() or path.is_symlink()))
 
 
 def check_files(folder: Path) -> Iterator[Finding]:
     """Yields what is wrong with the files as such."""
-    found = files(folder)
-    for path in found:
+    for path in files(folder):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            yield Finding("error", name, 0, "is a link", "what it points to may be gone or changed: copy it")
-        elif path.suffix not in SUFFIXES:
-            yield Finding("error", name, 0, f"is a {path.suffix or 'nameless'} file", f"a submission is text: {' '.join(SUFFIXES)}")
-        elif path.suffix == ".py" and name != "submission.py":
+        if path.suffix == ".py" and name != "submission.py":
             yield Finding("look", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
-    size = sum(path.stat().st_size for path in found if path.is_file())
-    if size > LARGEST_BYTES:
-        yield Finding("error", ".", 0, f"{size / 1024:.0f} KiB in all", f"at most {LARGEST_BYTES // 1024} KiB: no weights or data")
+        elif b"\0" in path.read_bytes():
+            yield Finding("look", name, 0, "is no text", "a submission is read by everybody")
     if not (folder / "README.md").is_file():
         yield Finding("error", "README.md", 0, "is missing", "say what the method is, in a few lines, and cite its source")
 

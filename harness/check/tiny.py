@@ -22,6 +22,7 @@ CONFIG = WorkloadConfig(
     metric="error_rate",
     direction="minimize",
     target=0.05,
+    test_target=0.05,
     budget_s=60.0,
     reference_batch=16,
     step_hint=100,

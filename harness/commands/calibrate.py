@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if not 0 < given.budget_factor < 1000:
         raise UserError(f"calibrate: budget_factor must be a number above 0, not {given.budget_factor:g}")
     workloads = [project.workload(workload) for workload in given.workloads or _all_of_a_tier(project, machine)]
-    submission = single_point(project, given.submission, {})
+    submission = single_point(project, given.submission, {}, PATIENCE)
     check_importable(Path(submission.path), given.sandbox)
     ledger = Path(given.out or f"results/calibrate/{datetime.now():%Y%m%d-%H%M%S}-{name}").absolute()
     console = Console(highlight=False)

@@ -10,24 +10,38 @@ from rich.console import Console
 from rich.text import Text
 from yaml import YAMLError
 
+from harness.check.finding import Finding
 from harness.check.folder import check_space
 from harness.check.lint import lint
 from harness.check.trial_run import trial_run
+from harness.config import read_ruleset
 from harness.errors import UserError
 from harness.project import Project
+from harness.trial.source import weigh_folder
 
+RULESET = "self"
 COLOURS = {"error": "red", "look": "yellow"}
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Prints what was found, one line each; returns 1 when a rule is broken, 0 when there is at most something to look at."""
+    """Prints the size of the folder and what was found, one line each; returns 1 when a rule is broken, else 0."""
     names = [text for text in arguments if "=" not in text]
     if len(names) != 1:
         raise UserError("check: give one submission, by its name below submissions/ or its folder")
-    folder = Project(root).submission_folder(names[0])
+    project, console = Project(root), Console(highlight=False)
+    folder = project.submission_folder(names[0])
+    given = _hyperparameters([text for text in arguments if "=" in text and not text.startswith("ruleset=")])
+    chosen = [text.partition("=")[2] for text in arguments if text.startswith("ruleset=")]
+    ruleset = read_ruleset(project.configs, chosen[-1] if chosen else RULESET)
+    try:
+        _, size = weigh_folder(folder, ruleset)
+    except UserError as error:
+        console.print(Text(str(Finding("error", ".", 0, str(error), "mend it first")), style=COLOURS["error"]), soft_wrap=True)
+        return 1
+    console.print(
+        f"{folder.name}: {size} of the {ruleset.source_bytes} bytes that ruleset {ruleset.name} allows (tar | xz -9)", soft_wrap=True
+    )
     found = lint(folder)
-    console = Console(highlight=False)
-    given = _hyperparameters([text for text in arguments if "=" in text])
     space, _ = check_space(folder)
     if space is not None:
         found += trial_run(folder, space.point(given))
@@ -44,7 +58,7 @@ def _hyperparameters(arguments: Sequence[str]) -> dict[str, Any]:
     """Returns NAME -> value for each `hp.NAME=VALUE`."""
     for text in arguments:
         if not text.startswith("hp."):
-            raise UserError(f"check: no option '{text.partition('=')[0]}'; options are written hp.NAME=VALUE")
+            raise UserError(f"check: no option '{text.partition('=')[0]}'; options are ruleset=NAME and hp.NAME=VALUE")
     try:
         content: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(arguments)))
     except (OmegaConfBaseException, YAMLError) as error:

@@ -13,11 +13,13 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if arguments:
         raise UserError(f"list: takes no options, not '{arguments[0]}'")
     project = Project(root)
-    workloads = [("workload", "metric", "target", "budget", "steps", "task")]
+    workloads = [("workload", "metric", "target", "test target", "budget", "steps", "task")]
     for config in map(project.workload, project.workload_ids()):
         sign = "<=" if config.direction == "minimize" else ">="
-        steps = f"{config.step_hint} of {config.reference_batch}"
-        workloads.append((config.id, config.metric, f"{sign} {config.target:g}", f"{config.budget_s:g} s", steps, config.task))
+        budget, steps = f"{config.budget_s:g} s", f"{config.step_hint} of {config.reference_batch}"
+        workloads.append(
+            (config.id, config.metric, f"{sign} {config.target:g}", f"{sign} {config.test_target:g}", budget, steps, config.task)
+        )
     submissions = [("submission", "hyperparameters and their defaults")]
     for name in project.submission_names():
         axes = read_space(project.submission_folder(name)).axes

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     """Runs a trial, prints the verdict and the trial's folder; returns 0 when the target was met, else 3."""
     project, given = Project(root), options(Project(root).configs, "run", RunOptions, arguments)
     workload = with_ranks(project.workload(given.workload), given.ranks)
-    submission = single_point(project, given.submission, given.hp)
+    submission = single_point(project, given.submission, given.hp, given.ruleset)
     spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
     check_importable(Path(submission.path), given.sandbox)
     console = Console(highlight=False)

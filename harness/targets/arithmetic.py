@@ -148,7 +148,7 @@ def spread(values: Sequence[float]) -> float | None:
 
 def meets(run: Run, target: float, workload: WorkloadConfig) -> bool:
     """Whether the run's best value is at or beyond the target."""
-    return run.best is not None and replace(workload, target=target).met(run.best)
+    return run.best is not None and replace(workload, target=target).valid_met(run.best)
 
 
 def _rounded(loss: float, workload: WorkloadConfig) -> float:

@@ -13,7 +13,7 @@ from harness.hardware import Machine
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.clock import Reading
 from harness.trial.record import CHARGED, RESUMABLE, Probe, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
-from harness.trial.source import IGNORED, hash_folder
+from harness.trial.source import copy_folder, hash_folder
 from harness.trial.spec import TrialSpec, read_spec
 
 ATTEMPTS = "attempts.jsonl"
@@ -55,8 +55,7 @@ class TrialFolder:
                 self._must_be_on(machine)
             else:
                 shutil.rmtree(self.source, ignore_errors=True)
-                hash_folder(Path(spec.submission_path))
-                shutil.copytree(spec.submission_path, self.source, ignore=shutil.ignore_patterns(*IGNORED))
+                copy_folder(Path(spec.submission_path), self.source)
                 if hash_folder(self.source) != spec.source_hash:
                     raise UserError(f"{spec.submission_path} changed while the trial was being set up: start it again")
                 write_atomically(self.path / "environment.json", json.dumps(machine.to_json(), indent=1) + "\n")

@@ -213,7 +213,7 @@ class Referee:
         """Evaluates the weights that were handed in and lets training go on.
 
         Raises:
-            TrialEnded: the target is met, training has diverged, or this was the `last` one.
+            TrialEnded: both targets are met, training has diverged, or this was the `last` one.
         """
         [weights] = self.session.take_descriptors(1)
         try:
@@ -260,11 +260,11 @@ class Referee:
             raise TrialEnded("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
         try:
             evaluation = self.evaluator.valid()
-            met = self.spec.workload.met(evaluation.metric) and math.isfinite(evaluation.metric) and math.isfinite(evaluation.loss)
+            met = self.spec.workload.valid_met(evaluation.metric) and math.isfinite(evaluation.loss)
             test_metric = self.evaluator.test().metric if met else None
         except Exception as error:
             raise TrialEnded("stopped", f"the evaluation itself failed, not the submission: {type(error).__name__}: {error}") from error
-        if test_metric is not None:
+        if self.spec.workload.met(evaluation.metric, test_metric):
             self.weights_sha256 = self.folder.keep_weights(path_of(weights))
         return evaluation, test_metric
 
@@ -293,14 +293,17 @@ class Referee:
             return TrialEnded("missed", f"{used_up}; {self._best_in_words()}")
         return TrialEnded("timed_out", f"{used_up}, and the runner did not answer within {self.timeouts.answer_s:g} s of it")
 
-    def _best(self) -> float | None:
-        metrics = [row.valid_metric for row in self.rows if math.isfinite(row.valid_metric)]
+    def _best(self, column: str = "valid_metric") -> float | None:
+        metrics = [value for row in self.rows if (value := getattr(row, column)) is not None and math.isfinite(value)]
         pick = min if self.spec.workload.direction == "minimize" else max
         return pick(metrics) if metrics else None
 
     def _best_in_words(self) -> str:
-        best, workload = self._best(), self.spec.workload
-        return "no evaluation was made" if best is None else f"best {workload.metric} {best:.4g}, target {workload.target:g}"
+        best, test, workload = self._best(), self._best("test_metric"), self.spec.workload
+        if best is None:
+            return "no evaluation was made"
+        tested = "" if test is None else f", and on the test split {test:.4g}, target {workload.test_target:g}"
+        return f"best {workload.metric} {best:.4g}, target {workload.target:g}{tested}"
 
     def _close(self, ended: TrialEnded, sandbox: str) -> Record:
         self.owner.beat()

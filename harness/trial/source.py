@@ -1,41 +1,110 @@
-"""The files of a submission: which may be there, and one hash over them. Imports no torch."""
+"""The files of a submission: one hash over them, how much they can hold, and the copy that runs. Imports no torch.
+
+All three see the same: names and contents of its plain files, hidden ones and byte code left out.
+"""
 
 import hashlib
+import lzma
+import os
+import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
-
-IGNORED = ("__pycache__", ".*")
-SUFFIXES = (".py", ".yaml", ".md", ".txt", ".json")
-SOURCE_BYTES = 256 << 10
-"""A submission is text that somebody can read, and not a place for trained weights or data."""
+from harness.rulesets import Ruleset
 
 
 def hash_folder(folder: Path) -> str:
-    """Returns one sha256 over the names and contents of a submission's files.
+    """Returns the sha256 of the tar of a submission's files: their names and contents, with all else in the headers zero.
 
     Raises:
-        UserError: there is something else in it than 256 KiB of text in plain files.
+        UserError: there is something else in it than plain files, or one that cannot be read.
     """
-    digest, size = hashlib.sha256(), 0
-    for path in _source_files(folder):
-        size += path.stat().st_size
-        if size > SOURCE_BYTES:
-            raise UserError(f"{folder} holds more than {SOURCE_BYTES >> 10} KiB: a submission is its source, without weights or data")
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    tar = _Tar()
+    _write(folder, tar)
+    return tar.sha256.hexdigest()
 
 
-def _source_files(folder: Path) -> Iterator[Path]:
-    """Yields the files that are copied into a trial's folder; raises UserError at one that a submission may not hold."""
+def weigh_folder(folder: Path, ruleset: Ruleset) -> tuple[str, int]:
+    """Returns the hash of a submission's files, and in how many bytes `tar | xz -9` has all of them: what a submission can know at most.
+
+    Raises:
+        UserError: as `hash_folder`, or these are more bytes than the ruleset allows.
+    """
+    tar = _CompressedTar(folder, ruleset)
+    _write(folder, tar)
+    return tar.sha256.hexdigest(), tar.size()
+
+
+def copy_folder(folder: Path, copy: Path) -> None:
+    """Copies what is hashed and nothing else: modes, times, links and empty folders could carry knowledge, too.
+
+    Raises:
+        UserError: as `hash_folder`.
+        OSError: the copy cannot be written.
+    """
+    copy.mkdir()
+    for path in files(folder):
+        place = copy / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+
+
+class _Tar:
+    """What a tar is written to: only its hash is kept."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, block: bytes) -> int:
+        self.sha256.update(block)
+        return len(block)
+
+
+class _CompressedTar(_Tar):
+    """Keeps the compressed size as well, and raises UserError as soon as it is too much: a data set may have been left in the folder."""
+
+    def __init__(self, folder: Path, ruleset: Ruleset) -> None:
+        super().__init__()
+        self._folder, self._ruleset = folder, ruleset
+        self._xz, self._bytes = lzma.LZMACompressor(preset=9), 0
+
+    def write(self, block: bytes) -> int:
+        self._add(self._xz.compress(block), "more than ")
+        return super().write(block)
+
+    def size(self) -> int:
+        """Returns the bytes of the whole."""
+        self._add(self._xz.flush())
+        return self._bytes
+
+    def _add(self, compressed: bytes, more: str = "") -> None:
+        self._bytes += len(compressed)
+        if self._bytes > self._ruleset.source_bytes:
+            allowed = f"ruleset {self._ruleset.name} allows {self._ruleset.source_bytes}"
+            advice = "a submission is an algorithm, without weights or data; every file counts, its name and comments too"
+            raise UserError(f"{self._folder} takes {more}{self._bytes} bytes as tar | xz -9, and {allowed}: {advice}")
+
+
+def _write(folder: Path, tar: _Tar) -> None:
+    with tarfile.open(fileobj=tar, mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape") as archive:
+        for path in files(folder):
+            try:
+                with path.open("rb") as file:
+                    header = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                    header.size = os.fstat(file.fileno()).st_size
+                    archive.addfile(header, file)
+            except OSError as error:
+                raise UserError(f"{path} cannot be read ({error.strerror or error}): a submission is read by everybody") from None
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yields the files that belong to a submission, all but hidden ones and byte code; raises UserError at what it may not hold."""
     for path in sorted(folder.rglob("*")):
         if any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise UserError(f"{path} is a link or a special file: a submission holds plain files only")
         if path.is_file():
-            if path.suffix not in SUFFIXES:
-                raise UserError(f"{path}: a submission may hold files that end in {', '.join(SUFFIXES)}, and no others")
             yield path

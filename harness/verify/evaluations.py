@@ -49,9 +49,10 @@ def due(trial: Trial) -> Iterator[str]:
 
 def target(trial: Trial) -> Iterator[str]:
     """Yields rows at the target that did not end the trial, and a verdict that the rows contradict."""
-    rows, record, met = trial.rows, trial.record, trial.spec.workload.met
+    rows, record, workload = trial.rows, trial.record, trial.spec.workload
     finite = [math.isfinite(row.valid_metric) and math.isfinite(row.valid_loss) for row in rows]
-    hits = [row for row, is_finite in zip(rows, finite, strict=True) if is_finite and met(row.valid_metric)]
+    valid = [row for row, is_finite in zip(rows, finite, strict=True) if is_finite and workload.valid_met(row.valid_metric)]
+    hits = [row for row in valid if workload.met(row.valid_metric, row.test_metric)]
     for row in hits:
         if row is not rows[-1]:
             yield f"evals.csv: evaluation {row.evaluation} met the target ({row.valid_metric:g}), but the trial went on"
@@ -60,7 +61,7 @@ def target(trial: Trial) -> Iterator[str]:
     if not hits and record.verdict == "reached":
         yield "the verdict is reached, but no evaluation met the target"
     for row in rows:
-        if (row.test_metric is not None) != (row is rows[-1] and record.verdict == "reached"):
+        if (row.test_metric is not None) != (row in valid):
             yield f"evals.csv: evaluation {row.evaluation} has {'no' if row.test_metric is None else 'a'} test metric"
         if row.time_s > trial.spec.budget_s:
             yield f"evals.csv: evaluation {row.evaluation} was handed in after the budget of {trial.spec.budget_s:g} s"

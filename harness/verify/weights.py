@@ -45,7 +45,7 @@ class Reevaluation:
         for name, value in given.items():
             if value is None or not abs(again[name] - value) <= tolerance * abs(value):
                 yield f"evaluated again, {name} is {again[name]!r}, the record says {value!r}"
-        if not trial.spec.workload.met(valid.metric) and tolerance == 0:
+        if not trial.spec.workload.met(valid.metric, test.metric) and tolerance == 0:
             yield "evaluated again, the weights do not meet the target"
 
     def _of(self, workload_id: str) -> Evaluator:

@@ -1,5 +1,7 @@
 """finishline check, from the command line to the sandboxed process and back."""
 
+import random
+import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +25,23 @@ def submission(world: World, code: str) -> Path:
 @pytest.fixture
 def mine(world: World) -> World:
     submission(world, SGD)
+    (world.root / "configs").mkdir()
+    (world.root / "configs" / "ruleset").symlink_to(PROJECT / "configs" / "ruleset")
     return world
 
 
 def test_nothing_found(mine: World, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(mine.root / "submissions" / "mine"), "hp.learning_rate=1e-3"], mine.root) == 0
-    assert capfd.readouterr().out == "mine: nothing found\n"
+    size, found = capfd.readouterr().out.splitlines()
+    assert re.fullmatch(r"mine: \d{3} of the 16384 bytes that ruleset self allows \(tar \| xz -9\)", size)
+    assert found == "mine: nothing found"
+
+
+def test_too_much_source(mine: World, capfd: pytest.CaptureFixture[str]) -> None:
+    (mine.root / "submissions" / "mine" / "README.md").write_bytes(random.Random(1).randbytes(17 << 10))
+    assert main(["check", "mine", "ruleset=external"], mine.root) == 1
+    (line,) = capfd.readouterr().out.splitlines()
+    assert re.match(r"error  \.: /\S+/mine takes 1\d{4} bytes as tar \| xz -9, and ruleset external allows 16384: ", line)
 
 
 def test_lint_and_trial_run_are_told_together(mine: World, capfd: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +84,7 @@ WRONG = {
     "check mien": "no submission 'mien'; did you mean 'mine'?",
     "check ./nowhere": "no submission './nowhere'",
     "check mine seed=1": "no option 'seed'",
+    "check mine ruleset=slef": "no ruleset 'slef'; did you mean 'self'?",
     "check mine hp.learning_rat=1": "no hyperparameter 'learning_rat'",
     "check mine hp.learning_rate=fast": "must be a number, not 'fast'",
 }
@@ -94,4 +108,4 @@ def test_check_itself_imports_neither_torch_nor_the_submission(tmp_path: Path) -
     shutil.copytree(PROJECT / "submissions" / "sgd_nesterov", tmp_path / "it")
     code = f"import sys; from harness.cli import main; main(['check', {str(tmp_path / 'it')!r}]); print('torch' in sys.modules)"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
-    assert outcome.stdout.splitlines() == ["it: nothing found", "False"]
+    assert outcome.stdout.splitlines()[1:] == ["it: nothing found", "False"]

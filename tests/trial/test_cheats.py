@@ -37,11 +37,9 @@ from harness.data import data_folder
 from harness.errors import UserError
 from harness.trial import referee, runner_process, sandbox
 from harness.trial.record import read_rows
-from harness.trial.referee import run_trial
 from harness.trial.sandbox import View
 from harness.trial.session import Timeouts
-from harness.trial.source import hash_folder
-from tests.conftest import SGD, TOY_WORKLOAD, Outcome, Silent, World
+from tests.conftest import SGD, TOY_WORKLOAD, Outcome, World
 from workloads.lm.data import held_out_files
 
 CHEATS = Path(__file__).parents[1] / "cheats"
@@ -327,27 +325,6 @@ def test_a_ledger_that_every_runner_is_shown_is_refused(world: World, monkeypatc
     monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(world.root)))
     with pytest.raises(UserError, match="which submissions can read: choose another out="):
         world.run(sandbox="bwrap")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("weights.safetensors", b"0", "may hold files that end in .py"),
-        ("weights.txt", b"0" * (257 << 10), "holds more than 256 KiB"),
-        ("link.txt", None, "is a link or a special file"),
-    ],
-)
-def test_a_submission_is_text_that_somebody_can_read(world: World, name: str, content: bytes | None, words: str) -> None:
-    folder = world.submission()
-    spec = world.spec()
-    if content is None:
-        (folder / name).symlink_to("/etc/passwd")
-    else:
-        (folder / name).write_bytes(content)
-    with pytest.raises(UserError, match=words):
-        hash_folder(folder)
-    with pytest.raises(UserError, match=words):
-        run_trial(spec, world.root / "trial", world.cache, Silent())
 
 
 def test_all_that_the_benchmark_of_the_defences_takes_away_is_there() -> None:

@@ -26,6 +26,7 @@ def tiny(model: dict = MODEL, data: dict = DATA) -> ClickModel:
             metric="normalised_gain",
             direction="maximize",
             target=0.9,
+            test_target=0.9,
             budget_s=10,
             reference_batch=64,
             step_hint=10,

@@ -27,6 +27,7 @@ def tiny(model: dict = MODEL, data: dict = DATA) -> LanguageModel:
             metric="nats_per_byte",
             direction="minimize",
             target=2.0,
+            test_target=2.0,
             budget_s=10,
             reference_batch=8,
             step_hint=10,
