@@ -14,22 +14,17 @@ A submission that comes back better from a resume without hiding it is in test_r
 """
 
 import ast
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import psutil
 import pytest
-import sympy
 import torch
 
 from benchmarks.defences import DEFENCES
@@ -38,21 +33,20 @@ from harness.errors import UserError
 from harness.trial import referee, runner_process, sandbox
 from harness.trial.record import read_rows
 from harness.trial.referee import Patience, run_trial
-from harness.trial.sandbox import View
 from harness.trial.source import hash_folder
 from tests.conftest import SGD, TOY_WORKLOAD, Outcome, Silent, World
-from workloads.lm.data import held_out_files
 
 CHEATS = Path(__file__).parents[1] / "cheats"
 QUICK = Patience(startup_s=60.0, write_s=10.0, answer_s=1.0)
 LIMIT_S = 60
 GIBIBYTE = (1 << 30) / psutil.virtual_memory().total
+SIXTEEN_MEBIBYTE = GIBIBYTE / 64
 SMALL = {
     "one_allocation": [(referee, "MEMORY_SHARE", GIBIBYTE)],
     "many_children": [(referee, "MEMORY_SHARE", GIBIBYTE), (referee, "WATCH_S", 0.2)],
     "fill_scratch": [(runner_process, "SCRATCH_SHARE", 1e-4), (referee, "WATCH_S", 0.2)],
     "many_files": [(runner_process, "SCRATCH_FILES", 1000), (referee, "WATCH_S", 0.2)],
-    "fill_tmp": [(sandbox, "TMP_BYTES", 16 << 20)],
+    "fill_tmp": [(sandbox, "TMPFS_SHARE", SIXTEEN_MEBIBYTE)],
     "print": [(runner_process, "LOG_BYTES", 1 << 20)],
 }
 """Limits that are made small for a cheat, so that going beyond them does the machine no harm."""
@@ -232,100 +226,6 @@ def test_an_infinite_metric_meets_no_target(world: World) -> None:
     workload = world.root / "workloads" / "toy" / "workload.py"
     workload.write_text(workload.read_text().replace("Evaluation(metric=loss,", "Evaluation(metric=-float('inf'),"))
     assert world.run().record.verdict == "diverged"
-
-
-def probe(tmp_path: Path, code: str, workload: str, veiled: Sequence[Path]) -> str:
-    """Returns what a program prints that is run in a runner's place."""
-    for folder in ("source", "data/train", "data/valid", "scratch", "cache"):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    view = View(tmp_path / "source", tmp_path / "data", tmp_path / "scratch", None, sandbox.PROJECT / "workloads" / workload, veiled)
-    box = sandbox.build("bwrap", view, tmp_path / "cache")
-    (tmp_path / "scratch" / "probe.py").write_text(textwrap.dedent(code))
-    command = [*box.command, sys.executable, "probe.py"]
-    done = subprocess.run(command, env=runner_process.environment(1), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_project_below_tmp_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = Path(tempfile.mkdtemp(dir="/tmp"))
-    (shown / "python").write_text("is here")
-    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(shown)))
-    assert probe(tmp_path, f"print(open('{shown}/python').read())", "lm", ()) == "is here\n"
-
-
-GENERATORS = """
-    import importlib.util, os, sys
-    assert importlib.util.find_spec("workloads.NAME.workload")
-    for name in ("workloads.NAME.data", "workloads.glyph_data"):
-        found = importlib.util.find_spec(name)
-        if found and open(found.origin).read():
-            print("can be read", found.origin)
-    for folder, folders, files in os.walk("/finishline/data"):
-        print(*folders)
-"""
-
-
-@pytest.mark.parametrize("installed", [False, True])
-@pytest.mark.parametrize("workload", ["lm", "vit", "resnet", "click"])
-def test_the_modules_that_make_held_out_data_are_not_there(
-    tmp_path: Path, workload: str, installed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the whole project lies in a folder that every runner is shown, as site-packages are."""
-    if installed:
-        monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(sandbox.PROJECT)))
-    assert probe(tmp_path, GENERATORS.replace("NAME", workload), workload, ()).split() == ["train"]
-
-
-NEEDLES = """
-    import json, os
-    from contextlib import suppress
-    needles = set(json.load(open("needles.json")))
-    found = set()
-    for root in ("/usr", "/opt", *map(os.path.realpath, json.load(open("prefixes.json")))):
-        for folder, folders, files in os.walk(root):
-            for name in files if "sympy" in folder else ():
-                with suppress(PermissionError), open(os.path.join(folder, name), errors="replace") as file:
-                    found |= needles.intersection(map(str.strip, file))
-    print(len(found))
-"""
-
-
-@pytest.mark.parametrize("veil", [True, False])
-def test_the_held_out_text_of_lm_cannot_be_read(tmp_path: Path, veil: bool) -> None:
-    """A line of each file that is in no training file is looked for in all that has to do with sympy, other installations included."""
-    files = held_out_files()
-    package = Path(sympy.__file__).parent
-    others = {line.strip() for path in package.rglob("*.py") if path not in files for line in path.read_text().splitlines()}
-    needles = [max(own, key=len) for path in files if (own := code_lines(path) - others)]
-    assert len(needles) > 60
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch" / "needles.json").write_text(json.dumps(needles))
-    (tmp_path / "scratch" / "prefixes.json").write_text(json.dumps([sys.prefix, sys.base_prefix]))
-    assert int(probe(tmp_path, NEEDLES, "lm", files if veil else ())) == (0 if veil else len(needles))
-
-
-def code_lines(path: Path) -> set[str]:
-    lines = (line.strip() for line in path.read_text().splitlines())
-    return {line for line in lines if line.startswith(("def ", "class ", "return ", "if ", "import ", "from ")) and len(line) > 20}
-
-
-def test_what_is_veiled_can_be_imported(tmp_path: Path) -> None:
-    code = """
-        import inspect
-        import sympy, sympy.core.power, torch._dynamo
-        from sympy.abc import x
-        print(sympy.solveset(x**2 - 4, x), sympy.factorint(2**32 + 1), sympy.laplace_transform(x, x, 2)[0])
-        print(sympy.core.power.Pow.__doc__, "def " in inspect.getsource(sympy.core.power))
-    """
-    printed = probe(tmp_path, code, "lm", held_out_files()).splitlines()
-    assert printed == ["{-2, 2} {641: 1, 6700417: 1} 1/4", "None False"]
-
-
-def test_a_ledger_that_every_runner_is_shown_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(world.root)))
-    with pytest.raises(UserError, match="which submissions can read: choose another out="):
-        world.run(sandbox="bwrap")
 
 
 @pytest.mark.parametrize(
