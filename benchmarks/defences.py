@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+TESTS = ("tests/trial/test_cheats.py", "tests/trial/test_sandbox.py")
 LEFT_OUT = (".venv", ".git", "results", "__pycache__")
 
 
@@ -142,12 +143,21 @@ DEFENCES = (
         "",
         "one_allocation",
     ),
+    Defence("scratch and /dev/shm are small", "view.py", '"--size", str(size_bytes), ', "", "fill_tmp or scratch_is_limited"),
+    Defence("/dev is read-only", "sandbox.py", '"--remount-ro", "/dev", ', "", "fill_tmp or attempt"),
+    Defence("/ is read-only", "sandbox.py", ', "--remount-ro", "/"]', "]", "fill_tmp or attempt"),
+    Defence("the kernel's settings are read-only", "sandbox.py", '"--ro-bind", "/proc/sys", "/proc/sys", ', "", "attempt"),
+    Defence("what does not hold is not used", "confine.py", "    if trouble:\n", "    if False:\n", "goes_no_further"),
+    Defence("the runner has a user namespace", "confine.py", "if _libc.unshare(_CLONE_NEWUSER) == 0:", "if False:", "nobody_on_the_host"),
     Defence(
-        "/tmp is small", "sandbox.py", 'words += ["--size", str(TMP_BYTES), "--tmpfs", place]', 'words += ["--tmpfs", place]', "fill_tmp"
+        "newer system calls do not exist",
+        "seccomp.py",
+        "    code += _if(_GREATER, LAST[machine], [*newer, _refuse(errno.ENOSYS)])\n",
+        "",
+        "attempt",
     ),
-    Defence("/dev/shm is small", "sandbox.py", 'for place in ("/tmp", "/dev/shm"):', 'for place in ("/tmp",):', "fill_tmp"),
-    Defence("/dev is read-only", "sandbox.py", '"--remount-ro", "/dev", ', "", "fill_tmp"),
-    Defence("/ is read-only", "sandbox.py", '"--remount-ro", "/", "--"', '"--"', "fill_tmp"),
+    Defence("children stay countable", "seccomp.py", "*_if(_EQUAL, int(signal.SIGCHLD), has_action)", "", "attempt"),
+    Defence("nothing is woken", "seccomp.py", '"kill": [_argument(1), *_refuse_any([sigcont])],', '"kill": [],', "attempt"),
     Defence("the log is cut", "runner_process.py", "            kept += len(printed)\n", "", "print]"),
     Defence(
         "the step count is not read by name",
@@ -156,36 +166,23 @@ DEFENCES = (
         "(self._scratch / PROGRESS).read_bytes()",
         "pipe_for_progress",
     ),
-    Defence("no network", "sandbox.py", '"--unshare-net", ', "", "network"),
-    Defence("no other processes", "sandbox.py", '"--unshare-pid", ', "", "nothing and (see_other or referees_memory)"),
+    Defence("no network", "sandbox.py", '"--unshare-net", ', "", "network or attempt"),
+    Defence("no other processes", "sandbox.py", '"--unshare-pid", ', "", "nothing and (see_other or referees_memory) or attempt"),
+    Defence("other packages are hidden", "view.py", "if found.is_dir():", "if False:", "attempt"),
+    Defence("held-out distributions are hidden", "packages.py", "if not news or name in hidden:", "if not news:", "declares"),
     Defence(
-        "other copies of packages are hidden",
+        "generators of data are not shown",
         "sandbox.py",
-        "for path in dict.fromkeys(_foreign_packages(shown)):",
-        "for path in ():",
-        "held_out_text",
+        'for name in ("__init__", "workload", "model"))',
+        'for name in ("__init__", "workload", "model", "data"))',
+        "declares",
     ),
-    Defence(
-        "byte code of veiled text is hidden",
-        "sandbox.py",
-        '            yield compiled, Path("/dev/null")\n',
-        "            continue\n",
-        "held_out_text",
-    ),
-    Defence(
-        "generators of data are hidden where all is shown",
-        "sandbox.py",
-        "if any(module.is_relative_to(path) for path in shown):",
-        "if False:",
-        "modules_that_make",
-    ),
-    Defence("generators of data are not shown", "sandbox.py", 'if not path.stem.endswith("data"))', ")", "modules_that_make"),
     Defence(
         "held-out data are not shown",
         "sandbox.py",
         'for part in ("train", "shared"):',
         'for part in ("train", "shared", "valid"):',
-        "modules_that_make",
+        "attempt",
     ),
     Defence("folders of any depth are removed", "folder.py", "    except RecursionError:\n", "    except ZeroDivisionError:\n", "bury"),
     Defence(
@@ -206,10 +203,10 @@ DEFENCES = (
     ),
     Defence(
         "a ledger in plain view is refused",
-        "sandbox.py",
-        "if path.resolve().is_relative_to(folder.resolve()):",
+        "view.py",
+        "if path.resolve().is_relative_to(folder):",
         "if False:",
-        "ledger_that_every",
+        "are_refused",
     ),
     Defence("size of the source", "source.py", "if self._bytes > self._ruleset.source_bytes:", "if False:", "whatever_carries_it"),
     Defence("only what counts is copied", "source.py", "shutil.copyfile(path, place)", "shutil.copy2(path, place)", "does_not_count"),
