@@ -85,7 +85,7 @@ class Tree:
             _signal(members, signal.SIGSTOP)
             if not clean:
                 time.sleep(SCAN_PAUSE_S)
-        self._stopped = {p: _run_times(p.pid) for p in members}
+        self._stopped = {p: _stopped_threads(p.pid) for p in members}
 
     def thaw(self) -> None:
         """Lets those run on that `freeze` stopped.
@@ -164,14 +164,23 @@ def _signal(processes: Iterable[psutil.Process], number: int) -> None:
 
 def _thread_states(pid: int) -> str:
     """Returns one letter for each thread of a process (proc(5)), "" when there is no such process."""
-    return "".join(text.rpartition(")")[2].split()[0] for text in _thread_files(pid, "stat").values())
+    return "".join(map(_state, _thread_files(pid, "stat").values()))
+
+
+def _state(stat: str) -> str:
+    """Returns the state in the text of a stat file."""
+    return stat.rpartition(")")[2].split()[0]
 
 
 def _run_times(pid: int) -> dict[str, int]:
-    """Returns the nanoseconds on a processor of each thread that is stopped; one in the kernel may still finish its system call there."""
-    states = _thread_files(pid, "stat")
-    stopped = {tid for tid, text in states.items() if text.rpartition(")")[2].split()[0] in _STOPPED}
-    return {tid: int(text.split()[0]) for tid, text in _thread_files(pid, "schedstat").items() if tid in stopped}
+    """Returns the nanoseconds that each thread of a process has been on a processor."""
+    return {thread: int(text.split()[0]) for thread, text in _thread_files(pid, "schedstat").items()}
+
+
+def _stopped_threads(pid: int) -> dict[str, int]:
+    """Returns the same for the threads that are stopped: one that waits in the kernel may still finish its system call there."""
+    stopped = {thread for thread, text in _thread_files(pid, "stat").items() if _state(text) in _STOPPED}
+    return {thread: ns for thread, ns in _run_times(pid).items() if thread in stopped}
 
 
 def _thread_files(pid: int, name: str) -> dict[str, str]:
