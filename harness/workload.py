@@ -8,7 +8,7 @@ Shape letters used in all workloads: B batch, L length, D width, C channels, H h
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -108,10 +108,6 @@ class Workload(ABC):
 
         Runs once per machine in an empty folder of the cache (see `harness.data`). The runner is shown `train` (and `shared`) alone.
         """
-
-    def veiled_files(self) -> Sequence[Path]:
-        """Returns Python files of this machine that contain held-out text: a runner can import them, but not read them. Default: none."""
-        return ()
 
     @abstractmethod
     def load(self, folder: Path, split: str) -> Any:
