@@ -1,12 +1,13 @@
 """What would more evaluations be worth, and whom does a test target make wait? The reference submissions, evaluated four times a period.
 
-    .venv/bin/python -m benchmarks.evaluations OUT [workload/tier ...] [submissions=nadamw,adamw_linear_zero] [seeds=10]
+    .venv/bin/python -m benchmarks.evaluations OUT [workload/tier ...] [submissions=nadamw,adamw_linear_zero] [seeds=10] [evaluations=4]
 
 A bare loop on the CPU trains with the default point; data order and initial weights are those of `finishline run ... seed=N`. From 35 % of
 the step hint on, the validation split is evaluated every quarter of an evaluation period, the test split every period and wherever the
 validation target is met, until that has stayed met for four periods or the schedule ends. Each run becomes
 OUT/<workload>/<submission>/<seed>.csv, written whole when it is done: the same command goes on where it was interrupted. Then it prints
-what follows from the files; `seeds=0` runs nothing.
+what follows from the files; `seeds=0` runs nothing. With `evaluations=1` there is one evaluation a period: half of the time, for runs
+that are to answer the question about the test target alone.
 
 The table of each workload has a row for the validation target alone and for each test target to choose from:
 * steps to the target of a run that gets two or four evaluations a period over those of the same run with one: mean and standard error;
@@ -24,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,6 +71,11 @@ class Curve:
         """Whether the schedule ended, and not the benchmark."""
         return not _stayed(self.points, self.workload)
 
+    @property
+    def fine(self) -> bool:
+        """Whether there is more than one evaluation a period."""
+        return any(point.quarter % FINE for point in self.points)
+
     def reach(self, evaluations: int, test_target: float | None = None, valid: bool = True) -> Point | None:
         """Returns the first point at the targets with so many evaluations a period; `valid` says whether validation counts."""
         every = FINE // evaluations
@@ -81,8 +88,8 @@ class Curve:
         return met and (test_target is None or replace(self.workload, target=test_target).met(point.test))
 
 
-def train(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path) -> Iterator[Point]:
-    """Yields the evaluations of one run."""
+def train(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path, evaluations: int = FINE) -> Iterator[Point]:
+    """Yields the evaluations of one run, so many a period."""
     import torch
 
     from harness.data import prepare
@@ -126,22 +133,23 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
             )
 
     quarter_examples = round(PERIOD * config.step_hint * config.reference_batch) // FINE
+    every = quarter_examples * FINE // evaluations
     begin = FROM * config.step_hint * config.reference_batch
     step = due = 0
     while not algorithm.done():
         if stream.examples >= due:
             if stream.examples >= begin:
                 yield point(stream.examples // quarter_examples, step)
-            due = (stream.examples // quarter_examples + 1) * quarter_examples
+            due = (stream.examples // every + 1) * every
         algorithm.step(algorithm.select(stream))
         step += 1
     yield point(stream.examples // quarter_examples, step)
 
 
-def run(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path) -> list[Point]:
+def run(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path, evaluations: int = FINE) -> list[Point]:
     """Returns the evaluations of one run, up to where its target has stayed met."""
     points: list[Point] = []
-    for point in train(project, config, submission, seed, cache):
+    for point in train(project, config, submission, seed, cache, evaluations):
         points.append(point)
         if _stayed(points, config):
             break
@@ -149,8 +157,8 @@ def run(project: Project, config: WorkloadConfig, submission: str, seed: int, ca
 
 
 def _stayed(points: Sequence[Point], workload: WorkloadConfig) -> bool:
-    window = points[-(STAYS * FINE + 1) :]
-    return len(window) > STAYS * FINE and all(workload.met(point.valid) for point in window)
+    met = list(takewhile(lambda point: workload.met(point.valid), reversed(points)))
+    return bool(met) and met[0].quarter - met[-1].quarter >= STAYS * FINE
 
 
 def write(path: Path, points: Sequence[Point]) -> None:
@@ -180,7 +188,8 @@ def read(out: Path, workload: WorkloadConfig) -> list[Curve]:
 
 def gain(curves: Sequence[Curve], evaluations: int, test_target: float | None, valid: bool = True) -> list[float]:
     """Returns, run by run, the steps of `Curve.reach` over those of an honest run with one evaluation a period, where both reach."""
-    pairs = ((curve.reach(evaluations, test_target, valid), curve.reach(1, test_target)) for curve in curves)
+    able = (curve for curve in curves if curve.fine or evaluations == 1)
+    pairs = ((curve.reach(evaluations, test_target, valid), curve.reach(1, test_target)) for curve in able)
     return [one.step / honest.step for one, honest in pairs if one and honest]
 
 
@@ -255,7 +264,7 @@ def main(words: Sequence[str]) -> None:
                 if path.exists():
                     continue
                 started = time.monotonic()
-                points = run(project, config, submission, seed, cache_root())
+                points = run(project, config, submission, seed, cache_root(), int(given.get("evaluations", FINE)))
                 write(path, points)
                 took = time.monotonic() - started
                 print(f"{config.id} {submission} seed {seed}: {points[-1].step} steps, {len(points)} evaluations, {took:.0f} s", flush=True)

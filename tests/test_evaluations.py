@@ -40,6 +40,14 @@ def test_a_run_ends_when_its_target_has_stayed_met_for_four_periods(world: World
     assert [point.quarter for point in points] == list(range(56, 56 + 17))
 
 
+def test_one_evaluation_a_period_gives_the_same_run(world: World, config: WorkloadConfig) -> None:
+    world.submission(SCHEDULED)
+    easy = replace(config, target=1e9)
+    four, one = (Curve(easy, "toy_sgd", 1, run(Project(world.root), easy, "toy_sgd", 1, world.cache, n)) for n in (4, 1))
+    assert one.points == four.points[::4]
+    assert (len(gain([four, one], 1, None)), len(gain([four, one], 4, None))) == (2, 1)
+
+
 def curve(config: WorkloadConfig, valid: Sequence[float], test: Sequence[float]) -> Curve:
     """Four evaluations a period of two steps each, from the tenth period on, filled up to the end of a schedule."""
     points = [Point(40 + n, 80 + 2 * n, 0, v, t) for n, (v, t) in enumerate(zip(valid, test, strict=True))]
