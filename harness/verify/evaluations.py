@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from harness.trial.record import Row
 from harness.verify.trial import Trial
+from harness.workload import WorkloadConfig
 
 TOTALS = (
     *("examples", "time_s", "cpu_time_s", "startup_s", "checkpoint_s", "evaluation_s", "frozen_cpu_s", "wall_s"),
@@ -47,11 +48,21 @@ def due(trial: Trial) -> Iterator[str]:
             yield f"evals.csv: evaluation {row.evaluation} came at {row.examples} examples, but one was due at {due_at}: a row is missing"
 
 
+def at_target(config: WorkloadConfig, row: Row) -> bool:
+    """Whether an evaluation is at the target on the validation split, and the test split is evaluated, too."""
+    return math.isfinite(row.valid_metric) and math.isfinite(row.valid_loss) and config.met(row.valid_metric)
+
+
+def reached(config: WorkloadConfig, row: Row) -> bool:
+    """Whether an evaluation ends its trial: it is at every target that there is."""
+    return at_target(config, row)
+
+
 def target(trial: Trial) -> Iterator[str]:
     """Yields rows at the target that did not end the trial, and a verdict that the rows contradict."""
-    rows, record, met = trial.rows, trial.record, trial.spec.workload.met
+    rows, record, config = trial.rows, trial.record, trial.spec.workload
     finite = [math.isfinite(row.valid_metric) and math.isfinite(row.valid_loss) for row in rows]
-    hits = [row for row, is_finite in zip(rows, finite, strict=True) if is_finite and met(row.valid_metric)]
+    hits = [row for row in rows if reached(config, row)]
     for row in hits:
         if row is not rows[-1]:
             yield f"evals.csv: evaluation {row.evaluation} met the target ({row.valid_metric:g}), but the trial went on"
@@ -60,7 +71,7 @@ def target(trial: Trial) -> Iterator[str]:
     if not hits and record.verdict == "reached":
         yield "the verdict is reached, but no evaluation met the target"
     for row in rows:
-        if (row.test_metric is not None) != (row is rows[-1] and record.verdict == "reached"):
+        if (row.test_metric is not None) != at_target(config, row):
             yield f"evals.csv: evaluation {row.evaluation} has {'no' if row.test_metric is None else 'a'} test metric"
         if row.time_s > trial.spec.budget_s:
             yield f"evals.csv: evaluation {row.evaluation} was handed in after the budget of {trial.spec.budget_s:g} s"
