@@ -1,6 +1,6 @@
-"""CPU seconds of scoring, imports included: the raw AlgoPerf v0.5 logs, and a ledger of 18,000 trials made up here.
+"""CPU seconds of scoring, imports included: the raw AlgoPerf v0.5 logs, and a signed ledger of 18,000 trials made up here.
 
-    python benchmarks/score_speed.py [LOGS] [--trials 18000]
+    python -m benchmarks.score_speed [LOGS] [--trials 18000]
 
 LOGS is the unpacked `external_tuning` folder; without it the archive in ../shared/algoperf_v05 is unpacked into a temporary folder. Every
 measurement is a fresh process; the best of three is printed, since other processes only ever add time.
@@ -14,7 +14,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from hashlib import sha256
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.ledger.campaign import write_campaign
+from harness.ledger.signature import contents_of, sign, write_signature
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FINISHLINE_SHARED", ROOT.parent / "shared")) / "algoperf_v05"
@@ -35,8 +41,19 @@ def cpu_seconds(code: str) -> float:
 
 
 def make_ledger(root: Path, trials: int) -> None:
-    """Writes records of 12 workloads x 3 studies x 5 trials for as many submissions as that takes; three in ten trials miss."""
+    """Writes records of 12 workloads x 3 studies x 5 trials for as many submissions as that takes; three in ten trials miss.
+
+    With a plan, and signed.
+    """
     submissions = -(-trials // 180)
+    points = [{"learning_rate": 0.001 + i / 1e5, "weight_decay": 0.1 * i, "warmup": 0.05} for i in range(15)]
+    finish = {"tier": "cpu", "version": 1, "metric": "loss", "direction": "minimize", "target": 1.85, "variant_of": None}
+    plan = {"campaign": "x", "ruleset": {"name": "external", "trials": 5}, "studies": 3}
+    plan |= {"workloads": [{"name": f"w{w:02}", **finish} for w in range(12)]}
+    plan |= {"submissions": [{"name": f"entry_{s:03}", "source_hash": f"{s:064}", "points": points} for s in range(submissions)]}
+    root.mkdir(parents=True)
+    write_campaign(root, plan)
+    records: dict[str, str] = {}
     for i in range(submissions * 180):
         trial, study, w, s = i % 5 + 1, i // 5 % 3 + 1, i // 15 % 12, i // 180
         reached = (i * 7919) % 10 >= 3
@@ -44,7 +61,7 @@ def make_ledger(root: Path, trials: int) -> None:
         row = {"evaluation": 20, "step": 2000 + s, "examples": 32000, "time_s": time, "cpu_time_s": 2 * time, "valid_metric": 1.8}
         row |= {"valid_loss": 1.8, "test_metric": 1.9, "startup_s": 1.0, "checkpoint_s": 1.0, "evaluation_s": 4.0, "frozen_cpu_s": 0.1}
         row |= {"wall_s": time, "host_memory_bytes": 10**9, "device_memory_bytes": 0}
-        record = {"schema": 1, "campaign": "x", "submission": f"entry_{s:03}", "source_hash": f"{s:064}", "workload": f"w{w:02}/cpu"}
+        record = {"schema": 2, "campaign": "x", "submission": f"entry_{s:03}", "source_hash": f"{s:064}", "workload": f"w{w:02}/cpu"}
         record |= {"workload_version": 1, "metric": "loss", "direction": "minimize", "target": 1.85, "ruleset": "external"}
         record |= {"budget_s": 180.0, "evaluate_every": 320, "study": study, "trial": trial, "seed": i, "hp": {"learning_rate": 0.001}}
         record |= {"verdict": "reached" if reached else "missed", "reason": "", "reached": row if reached else None, "last": row}
@@ -52,9 +69,14 @@ def make_ledger(root: Path, trials: int) -> None:
         record |= {"evaluation_s": 4.0, "checkpoint_s": 1.0, "frozen_cpu_s": 0.1, "host_memory_bytes": 10**9, "device_memory_bytes": 0}
         record |= {"segments": [{"host": "a", "started_at": "2026-01-01T00:00:00Z", "first_evaluation": 0, "time_s": time}]}
         record |= {"sandbox": "bwrap", "hardware": "cpu", "versions": {"finishline": "0.1.0", "torch": "2.13.0"}, "weights_sha256": None}
-        folder = root / f"entry_{s:03}" / f"w{w:02}-cpu" / f"study_{study}" / f"trial_{trial}"
+        record |= {"variant_of": None, "salt": None, "cpu_clock": "cgroup", "spec_sha256": "0" * 64, "chain": "0" * 64}
+        place = f"entry_{s:03}/w{w:02}-cpu/study_{study}/trial_{trial}"
+        folder = root / place
         folder.mkdir(parents=True)
-        (folder / "record.json").write_text(json.dumps(record, indent=1))
+        text = json.dumps(record, indent=1)
+        (folder / "record.json").write_text(text)
+        records[place] = sha256(text.encode()).hexdigest()
+    write_signature(root, sign(contents_of(root, records), Ed25519PrivateKey.generate()))
 
 
 def report(name: str, source: str, arguments: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@
       one trial; exit code 0 when the target is met, 3 when not
   finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self|external|quick] [studies=1] [seed=1]
                     [launcher=local|debug|slurm] [racing=time|steps|cpu_time|off] [retries=1] [hardware=NAME] [log=csv|wandb]
-                    [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true]
+                    [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true] [key=PRIVATE_KEY]
       a campaign; started again it does only what is missing; all options are explained in configs/launch.yaml
   finishline status DIR [--json]
       where a campaign stands: each cell, hours spent and to come
@@ -12,9 +12,13 @@
       takes a campaign's jobs out of Slurm's queue; `launch` submits them again
   finishline check SUBMISSION [ruleset=self] [hp.NAME=VALUE]
       what is wrong with a submission (name or folder), in seconds and without a GPU; exit code 1 when it breaks a rule
-  finishline verify DIR [DIR...]
-      whether ledgers can be what they say: weights evaluated again, hashes, clocks, seeds; exit code 1 when anything is off
+  finishline verify DIR [DIR...] [key=PUBLIC_KEY]
+      whether ledgers can be what they say: weights evaluated again, hashes, signature, clocks, seeds, and whether
+      a planned trial is missing; exit code 1 when anything is off
+  finishline sign DIR key=PRIVATE_KEY [incomplete=true] [again=true]
+      signs a campaign with an OpenSSH ed25519 key, if its hashes and its plan hold; `launch key=` does so at its end
   finishline score DIR [DIR...] [out=DIR] [clock=time|steps|cpu_time] [reference=A] [bootstrap=1000] [seed=0] [allow_mixed=true]
+                   [allow_unsandboxed=true]
   finishline score --algoperf LOGS targets=FILE [rules=algoperf|finishline] [out=DIR]
       the leaderboard of some ledgers, or of AlgoPerf logs
   finishline replay LOGS targets=FILE [studies=K]
@@ -40,7 +44,7 @@ from harness import __version__
 from harness.errors import UserError, suggest
 
 PROJECT = Path(__file__).resolve().parents[1]
-VERBS = ("run", "launch", "status", "cancel", "check", "verify", "score", "replay", "targets", "calibrate", "list")
+VERBS = ("run", "launch", "status", "cancel", "check", "verify", "sign", "score", "replay", "targets", "calibrate", "list")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = PROJECT) -> int:

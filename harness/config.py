@@ -54,6 +54,7 @@ class LaunchOptions:
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"
+    key: str | None = None
     ruleset: Any = MISSING  # a Ruleset
     launcher: Any = MISSING  # a Launcher
     dry_run: bool = False

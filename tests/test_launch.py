@@ -140,7 +140,7 @@ def test_two_launches_at_once_lose_nothing_and_run_nothing_twice(project: World)
     assert not list((project.root / "ledger").rglob("owner.json"))
 
 
-@pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 1, "verdict": "crashed"}', "[]", '{"schema": 1, "reached": {"step": 1}}'])
+@pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 2, "verdict": "crashed"}', "[]", '{"schema": 2, "reached": {"step": 1}}'])
 def test_a_damaged_record_is_named(project: World, capsys: pytest.CaptureFixture[str], damage: str) -> None:
     folder = project.root / "ledger" / "slow" / "toy-cpu" / "study_1" / "trial_1"
     folder.mkdir(parents=True)

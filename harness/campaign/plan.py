@@ -1,16 +1,13 @@
 """The plan of a campaign: which trials, with which seeds. `campaign.yaml` is the plan on disk."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from harness.errors import UserError
-from harness.files import write_atomically
+from harness.ledger.campaign import FILE, content_hash, read_campaign, write_campaign
 from harness.project import Project
 from harness.rulesets import Racing, Ruleset
 from harness.seeds import derive
@@ -18,8 +15,6 @@ from harness.trial.source import weigh_folder
 from harness.trial.spec import TrialSpec
 from harness.tuning import Value, read_space
 from harness.workload import WorkloadConfig
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class Plan:
     @property
     def campaign(self) -> str:
         """The identity of the campaign: what can never change in it."""
-        return _hash([self.seed, asdict(self.ruleset), self.evaluation_period])
+        return content_hash([self.seed, asdict(self.ruleset), self.evaluation_period])
 
     def trials(self, project: Project) -> Iterator[TrialSpec]:
         """Yields every trial, study by study, so that an interrupted campaign has whole boards."""
@@ -158,10 +153,9 @@ def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int,
 
 def write_plan(ledger: Path, plan: Plan) -> None:
     """Writes campaign.yaml; raises UserError when the folder cannot be written."""
-    content = {"schema": SCHEMA, "campaign": plan.campaign, **_plain(plan)}
     try:
         ledger.mkdir(parents=True, exist_ok=True)
-        write_atomically(ledger / "campaign.yaml", OmegaConf.to_yaml(OmegaConf.create({**content, "content_hash": _hash(content)})))
+        write_campaign(ledger, {"campaign": plan.campaign, **_plain(plan)})
     except OSError as error:
         raise UserError(f"{ledger} cannot be written ({error.strerror}): choose another out=") from None
 
@@ -172,16 +166,11 @@ def read_plan(ledger: Path) -> Plan | None:
     Raises:
         UserError: campaign.yaml is of another schema, or was edited by hand.
     """
-    path = ledger / "campaign.yaml"
-    if not path.exists():
+    content = read_campaign(ledger)
+    if content is None:
         return None
     try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(path))
-        if content["schema"] != SCHEMA:
-            raise UserError(f"{path}: schema {content['schema']}, but this finishline reads {SCHEMA}: use the version that wrote it")
-        if content.pop("content_hash") != _hash(content):
-            raise UserError(f"{path} was changed by hand: put it back, or choose another out=")
-        return Plan(
+        plan = Plan(
             seed=content["seed"],
             ruleset=Ruleset(**content["ruleset"]),
             evaluation_period=content["evaluation_period"],
@@ -193,10 +182,11 @@ def read_plan(ledger: Path) -> Plan | None:
             hardware=content["hardware"],
             ranks=content["ranks"],
         )
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path} is not a campaign's plan ({type(error).__name__}: {' '.join(str(error).split())})") from None
+        if plan.campaign != content["campaign"]:
+            raise ValueError("its campaign is not that of its seed, ruleset and evaluation period")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{ledger / FILE} is not a campaign's plan ({type(error).__name__}: {' '.join(str(error).split())})") from None
+    return plan
 
 
 def _fixed(plan: Plan) -> dict[str, Any]:
@@ -217,7 +207,3 @@ def _fixed(plan: Plan) -> dict[str, Any]:
 def _plain(plan: Plan) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
     return values
-
-
-def _hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from harness.campaign.plan import Plan
 from harness.campaign.racer import stopped_in_vain, take_back
 from harness.campaign.status import read_status
 from harness.campaign.todo import is_due, withdraw
+from harness.commands.sign import sign_ledger
 from harness.config import LaunchOptions, options
 from harness.data import cache_root
 from harness.display import Display
@@ -20,6 +21,7 @@ from harness.launch.options import Local, Slurm
 from harness.launch.panel import Panel
 from harness.launch.slurm import must_fit, preview, submit
 from harness.launch.workers import run_in_workers
+from harness.ledger.signature import read_private_key
 from harness.log.watchers import watched
 from harness.project import Project
 from harness.trial.import_check import check_importable
@@ -33,6 +35,10 @@ def main(arguments: Sequence[str], root: Path) -> int:
     ledger, plan = ledger_and_plan(project, given, named)
     for submission in plan.submissions:
         check_importable(Path(submission.path), given.sandbox)
+    if given.key is not None:
+        if not given.launcher.runs_here:
+            raise UserError("launch: key= signs at the end of a launch on this machine: when the jobs have ended, use finishline sign")
+        read_private_key(Path(given.key))
     console = Console(highlight=False)
     due = due_trials(project, plan, ledger, given.retries)
     words = cost(plan, due, ledger, given)
@@ -63,6 +69,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         share = 1 - totals.time_s / totals.wall_s
         took = f"{totals.trials} trials in {time.monotonic() - begun:.0f} s"
         console.print(f"{took}: of their {totals.wall_s:.0f} s {totals.time_s:.0f} s on the clock, {share:.0%} off it", soft_wrap=True)
+    if given.key is not None:
+        console.print(sign_ledger(ledger, project, Path(given.key)), soft_wrap=True)
     return 0
 
 

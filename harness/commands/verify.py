@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.data import cache_root
-from harness.errors import UserError
+from harness.errors import UserError, suggest
+from harness.ledger.signature import read_public_key
 from harness.project import Project
 from harness.verify.ledger import Verified, verify
 from harness.verify.trial import find
@@ -17,25 +18,32 @@ HEADER = ("trial", "verdict", "evaluated again", "outcome")
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Prints a table with a line for each trial; returns 1 when anything is off."""
-    if not arguments:
+    """Prints a table with a line for each trial, and who signed; returns 1 when anything is off."""
+    paths = [Path(text) for text in arguments if "=" not in text]
+    options = dict(text.split("=", 1) for text in arguments if "=" in text)
+    if not paths:
         raise UserError("verify: give the folder of at least one ledger")
-    for text in arguments:
-        if "=" in text:
-            raise UserError(f"verify: takes no options, not '{text}'")
-    found = find([Path(text) for text in arguments])
+    for name in options:
+        if name != "key":
+            raise UserError(f"verify: no option '{name}'{suggest(name, ['key'])}; it takes key=FILE, the organiser's public key")
+    key = read_public_key(Path(options["key"])) if "key" in options else None
+    found = find(paths)
     total = len(found.trials) + len(found.damaged)
     console = Console(highlight=False)
     done: list[Verified] = []
     with console.status("verifying") as status:
-        for outcome in verify(found, Project(root), cache_root()):
+        for outcome in verify(found, Project(root), cache_root(), key):
             done.append(outcome)
             status.update(f"verifying: {len(done)} of {total}")
     _print(console, done)
+    for part in found.parts:
+        standing = found.standing(part)
+        unchecked = "; whether that is the organiser, only key=PUBLIC_KEY can tell" if standing.signer and key is None else ""
+        console.print(f"{part.name}: {standing}, digest {standing.digest}{unchecked}", soft_wrap=True)
     wrong = sum(bool(outcome.problems) for outcome in done if outcome.verdict)
-    plans = sum(not outcome.verdict for outcome in done)
-    notes = (f", {plans} campaign.yaml wrong" if plans else "") + (f", {found.unfinished} not finished" if found.unfinished else "")
-    console.print(f"{total} trials verified, {wrong} wrong{notes}", soft_wrap=True)
+    others = "".join(f", {outcome.name} wrong" for outcome in done if not outcome.verdict)
+    unfinished = f", {len(found.unfinished)} not finished" if found.unfinished else ""
+    console.print(f"{total} trials verified, {wrong} wrong{others}{unfinished}", soft_wrap=True)
     return 1 if any(outcome.problems for outcome in done) else 0
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.trial.spec import SCHEMA, TrialSpec
+from harness.ledger import SCHEMA
+from harness.trial.spec import TrialSpec
 
 JOBS = "jobs"
 

@@ -40,11 +40,13 @@ LEADERBOARD = (
     Column("rank_probabilities", "probabilities", "share of replicates for rank 1, 2, ..., separated by spaces"),
     Column("studies_min", "studies", "fewest studies on a workload that it ran"),
     Column("studies_max", "studies", "most studies on a workload"),
-    Column("trials", "trials", "trials found, unfinished ones included"),
+    Column("trials", "trials", "trials planned or found, those without a record included"),
     Column("trials_reached", "trials", "trials that met the target"),
     Column("host_memory_bytes", "B", "largest resident memory of a trial; empty if not recorded"),
     Column("device_memory_bytes", "B", "largest accelerator memory of a trial; empty if none"),
     Column("sandbox", "", "what its trials ran in: bwrap, bwrap+network, none, or several of them"),
+    Column("signature", "", "of each ledger: 'signed by SHA256:...', 'not signed', or 'SIGNATURE BROKEN' and why; separated by '; '"),
+    Column("digest", "", "sha256 over plan and records of each ledger that the board was made from, separated by spaces"),
     Column("marks", "", "what to know before believing the row, separated by '; '"),
 )
 
@@ -63,7 +65,7 @@ TIMES = (
     ),
     Column("studies", "studies", "studies that were run"),
     Column("studies_reached", "studies", "studies that met the target"),
-    Column("trials", "trials", "trials found"),
+    Column("trials", "trials", "trials planned or found"),
     Column("verdicts", "trials", "trials by verdict, as 'missed=2 reached=1'"),
     Column("metric", "", "the workload's metric"),
     Column("target", "metric", "its target on the validation split"),

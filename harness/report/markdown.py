@@ -24,6 +24,8 @@ def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> 
 def _ranking(board: Board) -> Iterator[str]:
     bases = sum(not info.variant_of for info in board.workloads)
     yield from (f"# {title(board)}", "")
+    if board.head:
+        yield from (*(f"* {line}" for line in board.head), "")
     yield from _table(
         ("rank", "submission", "score", "95 %", "P(first)", "reached", f"speed-up over {board.reference}", "in steps", "marks"),
         "rlrlrrlrl",

@@ -69,6 +69,8 @@ def _leaderboard(board: Board) -> Iterator[tuple[Value, ...]]:
             entry.host_memory_bytes or "",
             entry.device_memory_bytes or "",
             entry.sandbox,
+            board.signature,
+            board.digest,
             "; ".join(entry.marks),
         )
 

@@ -12,7 +12,7 @@ MISSES = 20
 
 
 def board_table(board: Board) -> "RenderableType":
-    """The ranking as a rich table, with the misses (twenty at most) and notes as lines below it."""
+    """The ranking as a rich table, with what is signed and what is missing above it, and the misses (twenty at most) and notes below."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -41,4 +41,4 @@ def board_table(board: Board) -> "RenderableType":
     if len(misses) > MISSES:
         lines.append(f"... and {len(misses) - MISSES} more of these: see times.csv")
     lines += [f"differs within this board: {line}" for line in board.differences] + list(board.notes)
-    return Group(table, *(Text(line) for line in lines))
+    return Group(*(Text(line) for line in board.head), table, *(Text(line) for line in lines))

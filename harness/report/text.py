@@ -23,6 +23,7 @@ def span(interval: Interval, digits: int = 3) -> str:
 
 
 def title(board: Board) -> str:
-    """What the board is, in a line."""
+    """What the board is, in a line; what takes its worth away comes first."""
+    warning = f"NO SANDBOX in {board.unsandboxed} trials, nothing is promised of these times: " if board.unsandboxed else ""
     mixed = ", mixed" if board.differences else ""
-    return f"Leaderboard (ruleset {board.ruleset}, rules {board.options.rules}, clock {board.options.clock}{mixed})"
+    return f"{warning}Leaderboard (ruleset {board.ruleset}, rules {board.options.rules}, clock {board.options.clock}{mixed})"

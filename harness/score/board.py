@@ -13,7 +13,8 @@ class ScoreOptions:
     """How to score.
 
     `reference` is the submission that speed-ups are against (None: nadamw, else baseline, else the winner). `bootstrap` is the number of
-    replicates (0: no intervals), `seed` that of their random stream. `allow_mixed` marks a mixed board instead of refusing it.
+    replicates (0: no intervals), `seed` that of their random stream. `allow_mixed` marks a mixed board instead of refusing it,
+    `allow_unsandboxed` one with trials that ran without a sandbox.
     """
 
     clock: Clock = "time"
@@ -22,6 +23,7 @@ class ScoreOptions:
     bootstrap: int = 1000
     seed: int = 0
     allow_mixed: bool = False
+    allow_unsandboxed: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,3 +161,7 @@ class Board:
     moves: tuple[Move, ...]
     notes: tuple[str, ...]
     differences: tuple[str, ...]
+    head: tuple[str, ...]
+    signature: str
+    digest: str
+    unsandboxed: int

@@ -1,20 +1,20 @@
 """Ledgers: `<campaign>/<submission>/<workload>/study_<k>/trial_<i>/record.json`, as `docs/ledger.md` describes them."""
 
 import json
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.ledger import SCHEMA
+from harness.ledger.campaign import read_campaign
+from harness.ledger.walk import find_parts
+from harness.score.plan import Held, hold, place_of, without_record
 from harness.score.results import SPEED_TOLERANCE, Hit, Results, Trial, WorkloadInfo
 
-SCHEMA = 1
 VERDICTS = frozenset({"reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"})
-STUDY, TRIAL = re.compile(r"study_\d+"), re.compile(r"trial_\d+")
-DEEPEST = 5  # folders between a path that is given and a study: room for one level above the campaign, and a spare one
 NAN = float("nan")
 MOST_NAMED = 20
 
@@ -33,6 +33,7 @@ class Conditions:
     ranks: str
     submission: str
     source: str
+    salt: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class _Found:
     trial: Trial
     info: WorkloadInfo
     conditions: Conditions
+    record: Mapping[str, Any]
+    sha256: str
 
 
 def read_ledgers(paths: Sequence[Path]) -> Results:
@@ -52,32 +55,32 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         UserError: nothing found, a record that is damaged or of another schema, or the same trial twice.
     """
     found: list[_Found] = []
-    unfinished: list[Path] = []
+    held: list[Held] = []
+    unplanned: list[Trial] = []
     seen: dict[tuple[str, str, int, int], str] = {}
     variants: dict[str, str] = {}
-    for path in paths:
-        before = len(found) + len(unfinished)
-        for folder in _trial_folders(str(path)):
-            item = _read_record(folder, variants)
-            if item is None:
-                unfinished.append(Path(folder))
-                continue
-            trial = item.trial
-            key = (trial.submission, trial.workload, trial.study, trial.trial)
-            if key in seen:
-                raise UserError(
-                    f"{folder}: study {key[2]}, trial {key[3]} of {key[0]} on {key[1]} is also in {seen[key]}; score one of them"
-                )
-            seen[key] = folder
-            found.append(item)
-        if len(found) + len(unfinished) == before:
-            raise UserError(f"{path}: no trial in it (study_*/trial_*/); give the folder of a campaign")
-    pending = [unrecorded for folder in unfinished if (unrecorded := _unfinished(folder)) and _key(unrecorded) not in seen]
+    for part in find_parts(paths):
+        content = read_campaign(Path(part.ledger))
+        read = {place: _read_record(part.ledger, place, variants) for place in part.trials}
+        ended = {place: item for place, item in read.items() if item is not None}
+        whole = hold(part, content, {p: item.record for p, item in ended.items()}, {p: item.sha256 for p, item in ended.items()})
+        held.append(whole)
+        for place, item in ended.items():
+            if place not in whole.strays:
+                _must_be_new(item.trial, f"{part.ledger}/{place}", seen)
+                found.append(item)
+        if content is None:
+            unplanned += filter(None, (_unfinished(f"{part.ledger}/{place}") for place in read.keys() - ended.keys()))
+    unplanned = [trial for trial in unplanned if _key(trial) not in seen]
+    pending = [*unplanned, *(trial for whole in held for trial in whole.missing if _key(trial) not in seen)]
+    if strays := sum(len(whole.strays) for whole in held) if not found else 0:
+        raise UserError(f"{paths[0]}: {strays} trials have a record, but none of them is one of campaign.yaml: put that file back")
     if not found:
-        raise UserError(f"{paths[0]}: {len(unfinished)} trials, none finished; wait for the first record.json")
-    infos = {item.info.name: item.info for item in found}
+        raise UserError(f"{paths[0]}: {len(pending)} trials, none finished; wait for the first record.json")
+    finished = {item.info.name: item.info for item in found}
+    infos = {name: info for whole in held for name, info in whole.workloads.items()} | finished
     trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
-    notes = [*_notes(pending, infos), *_off_speed(trials), *_raced(trials)]
+    notes = [*_notes(unplanned, infos, infos.keys() - finished.keys()), *_off_speed(trials), *_raced(trials)]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
         "ledger",
@@ -87,42 +90,39 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         tuple(trials),
         tuple(notes),
         tuple(_differences([item.conditions for item in found])),
+        tuple(line for whole in held for line in whole.lines),
+        "; ".join(str(whole.standing) for whole in held),
+        " ".join(whole.standing.digest for whole in held),
     )
+
+
+def _must_be_new(trial: Trial, folder: str, seen: dict[tuple[str, str, int, int], str]) -> None:
+    key = _key(trial)
+    if key in seen:
+        raise UserError(f"{folder}: study {key[2]}, trial {key[3]} of {key[0]} on {key[1]} is also in {seen[key]}; score one of them")
+    seen[key] = folder
 
 
 def _key(trial: Trial) -> tuple[str, str, int, int]:
     return trial.submission, trial.workload, trial.study, trial.trial
 
 
-def _trial_folders(root: str, depth: int = DEEPEST) -> Iterator[str]:
-    """All `study_*/trial_*` folders at or below `root`, sorted; it never looks into a trial."""
-    if TRIAL.fullmatch(os.path.basename(os.path.abspath(root))):
-        yield root
-        return
-    try:
-        with os.scandir(root) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    except OSError as error:
-        raise UserError(f"{root}: cannot be read as a ledger ({error.strerror})") from None
-    in_study = STUDY.fullmatch(os.path.basename(os.path.abspath(root))) is not None
-    for name in names:
-        path = f"{root}/{name}"
-        if in_study:
-            if TRIAL.fullmatch(name):
-                yield path
-        elif depth > 0:
-            yield from _trial_folders(path, depth - 1)
-
-
-def _load(path: str) -> dict[str, Any] | None:
-    """The JSON object of a file, or None if there is no such file."""
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb", buffering=0) as file:
-            content = json.loads(file.read())
+            return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _load(path: str, text: bytes | None) -> dict[str, Any] | None:
+    """The JSON object of a file's text, or None if there is no such file."""
+    if text is None:
+        return None
+    try:
+        content = json.loads(text)
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); restore it or remove the trial's folder") from None
     if not isinstance(content, dict):
@@ -134,10 +134,12 @@ def _load(path: str) -> dict[str, Any] | None:
     return content
 
 
-def _read_record(folder: str, variants: dict[str, str]) -> _Found | None:
+def _read_record(ledger: str, place: str, variants: dict[str, str]) -> _Found | None:
+    folder = f"{ledger}/{place}"
     path = f"{folder}/record.json"
-    record = _load(path)
-    if record is None:
+    text = _read(path)
+    record = _load(path, text)
+    if text is None or record is None:
         return None
     try:
         workload = str(record["workload"])
@@ -152,7 +154,9 @@ def _read_record(folder: str, variants: dict[str, str]) -> _Found | None:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path}: a field has the wrong type ({error}); restore it or remove the trial's folder") from None
-    return _Found(trial, info, conditions)
+    if place_of(trial.submission, workload, trial.study, trial.trial) != place:
+        raise UserError(f"{path}: it is of study {trial.study}, trial {trial.trial} of {trial.submission} on {workload}, not of its folder")
+    return _Found(trial, info, conditions, record, sha256(text).hexdigest())
 
 
 def _trial(record: dict[str, Any], path: str) -> Trial:
@@ -184,6 +188,7 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
         int(record["device_memory_bytes"] or 0),
         str(record["sandbox"]),
         max((float(segment.get("probe_off") or 0) for segment in record["segments"]), key=abs, default=0.0),
+        str(record["cpu_clock"]),
     )
 
 
@@ -196,7 +201,7 @@ def _variant_of(record: dict[str, Any], folder: str) -> str:
     """The base workload, from the record or else from the trial's spec; empty for a base workload."""
     if "variant_of" in record:
         return str(record["variant_of"] or "")
-    spec = _load(f"{folder}/spec.json")
+    spec = _load(f"{folder}/spec.json", _read(f"{folder}/spec.json"))
     block = spec.get("workload") if spec else None
     return str(block.get("variant_of") or "") if isinstance(block, dict) else ""
 
@@ -215,6 +220,7 @@ def _conditions(record: dict[str, Any]) -> Conditions:
         f"{record.get('ranks', 1)}",
         str(record["submission"]),
         str(record["source_hash"])[:12],
+        str(record["salt"] or "none")[:12],
     )
 
 
@@ -229,6 +235,7 @@ def _differences(conditions: list[Conditions]) -> Iterator[str]:
         ("budget of ", "workload", "budget_s"),
         ("ranks of ", "workload", "ranks"),
         ("source of ", "submission", "source"),
+        ("salt of the held-out data", "", "salt"),
     ):
         values: dict[str, dict[str, int]] = {}
         for item in conditions:
@@ -240,9 +247,9 @@ def _differences(conditions: list[Conditions]) -> Iterator[str]:
                 yield f"{name}{owner}: " + " | ".join(f"{value} ({count} trials)" for value, count in sorted(counts.items()))
 
 
-def _unfinished(folder: Path) -> Trial | None:
+def _unfinished(folder: str) -> Trial | None:
     """A trial that has no record yet, named by its spec, or None where there is none to name it."""
-    spec = _load(f"{folder}/spec.json")
+    spec = _load(f"{folder}/spec.json", _read(f"{folder}/spec.json"))
     if spec is None:
         return None
     block = spec.get("workload")
@@ -250,23 +257,7 @@ def _unfinished(folder: Path) -> Trial | None:
         return None
     workload = f"{block.get('name')}/{block.get('tier')}"
     try:
-        return Trial(
-            str(spec["submission"]),
-            workload,
-            int(spec["study"]),
-            int(spec["trial"]),
-            "unfinished",
-            "no record yet",
-            None,
-            NAN,
-            NAN,
-            NAN,
-            False,
-            0,
-            0,
-            0,
-            str(spec.get("sandbox", "")),
-        )
+        return without_record(str(spec["submission"]), workload, int(spec["study"]), int(spec["trial"]))
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{folder}/spec.json: damaged; remove the trial's folder") from None
 
@@ -279,10 +270,12 @@ def _off_speed(trials: list[Trial]) -> Iterator[str]:
         yield f"{told}: {'; '.join(off[:MOST_NAMED])}{more}"
 
 
-def _notes(pending: list[Trial], infos: dict[str, WorkloadInfo]) -> Iterator[str]:
+def _notes(pending: list[Trial], infos: Mapping[str, WorkloadInfo], nobody: Set[str]) -> Iterator[str]:
     if pending:
         where = sorted({f"{trial.submission} on {trial.workload}" for trial in pending})
         yield f"{len(pending)} trials are unfinished and count as missed: {', '.join(where)}"
+    for name in sorted(nobody):
+        yield f"{name} is missed by all: no trial on it has finished"
     for name in sorted({trial.workload for trial in pending} - set(infos)):
         yield f"{name} is left out: no trial on it has finished"
     for info in infos.values():

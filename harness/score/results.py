@@ -1,6 +1,7 @@
 """What was run, as the scorer sees it: trials on workloads, from a ledger or from foreign logs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Clock = Literal["time", "steps", "cpu_time"]
@@ -28,12 +29,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One training run. `verdict` is a ledger verdict, or `unfinished` (a folder without a record); only a `reached` trial has a `hit`.
+    """One training run. `verdict` is a ledger verdict, or `unfinished` (no record); only a `reached` trial has a `hit`.
 
     `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
     `evaluations` counts its rows. `logged` is
     false for a trial that left no log at all (the reference scorer does not see such a trial). `probe_off` says by what share the machine
-    was faster just before than when it was calibrated, where it was furthest off; 0 where unknown.
+    was faster just before than when it was calibrated, where it was furthest off; 0 where unknown. `cpu_clock` says where its CPU seconds
+    come from: cgroup, proc or partial; empty where there are none.
     """
 
     submission: str
@@ -52,6 +54,7 @@ class Trial:
     device_memory_bytes: int
     sandbox: str
     probe_off: float = 0.0
+    cpu_clock: str = ""
 
     @property
     def off_speed(self) -> bool:
@@ -75,7 +78,8 @@ class Results:
     """Everything a board is made from.
 
     `submissions` and `workloads` are sorted by name (AlgoPerf: base workloads are those of the targets file, run or not). `notes` are
-    lines about what was found and left out; `differences` say what trials of one board must share and do not.
+    lines about what was found and left out; `differences` say what trials of one board must share and do not. `head` are the lines that a
+    reader must see first: of each ledger who signed it, and which planned trials are missing; `signature` and `digest` are that of each.
     """
 
     source: Source
@@ -85,3 +89,11 @@ class Results:
     trials: tuple[Trial, ...]
     notes: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    signature: str = ""
+    digest: str = ""
+
+    @cached_property
+    def unsandboxed(self) -> int:
+        """How many trials ran without a sandbox, which promises nothing."""
+        return sum(trial.sandbox == "none" for trial in self.trials)

@@ -21,6 +21,7 @@ from harness.score.times import Floats, TimesTable, median, tabulate
 from harness.score.uncertainty import profile_bands
 
 RULESET_STUDIES = 3
+CPU_CLOCKS = ("cgroup", "proc")
 TAUS = np.round(np.arange(100, 401) / 100, 2)
 
 
@@ -52,6 +53,10 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
         moves(results, options.clock) if results.source == "algoperf" else (),
         (*results.notes, *quirks(results, table), *_notes(len(found.ratios_RSB), options)),
         results.differences,
+        results.head,
+        results.signature,
+        results.digest,
+        results.unsandboxed,
     )
 
 
@@ -64,11 +69,23 @@ def _check(results: Results, options: ScoreOptions) -> None:
             raise UserError(
                 f"{name}={number}: give a whole number of at least 0" + ("; 0 means no intervals" if name == "bootstrap" else "")
             )
-    if not isinstance(options.allow_mixed, bool):
-        raise UserError(f"allow_mixed={options.allow_mixed}: it is true or false")
+    for name, flag in (("allow_mixed", options.allow_mixed), ("allow_unsandboxed", options.allow_unsandboxed)):
+        if not isinstance(flag, bool):
+            raise UserError(f"{name}={flag}: it is true or false")
     if results.differences and not options.allow_mixed:
         listed = "; ".join(results.differences)
         raise UserError(f"these results do not belong on one board: {listed}; score them apart, or mark the board with allow_mixed=true")
+    if results.unsandboxed and not options.allow_unsandboxed:
+        raise UserError(
+            f"{results.unsandboxed} of {len(results.trials)} trials ran with sandbox=none, of which nothing is promised: "
+            "run them with sandbox=bwrap, or mark the board with allow_unsandboxed=true"
+        )
+    unclear = [trial for trial in results.trials if trial.verdict != "unfinished" and trial.cpu_clock not in CPU_CLOCKS]
+    if results.source == "ledger" and options.clock == "cpu_time" and unclear:
+        first = f"{unclear[0].submission} on {unclear[0].workload}"
+        raise UserError(
+            f"clock=cpu_time: the CPU seconds of {len(unclear)} trials leave processes out, the first is {first}; score on time or steps"
+        )
     if results.source == "algoperf" and options.clock == "cpu_time":
         raise UserError("clock=cpu_time: AlgoPerf logs have no CPU seconds; score on time or steps")
 
@@ -119,15 +136,15 @@ def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) 
     """What a reader must know before believing the row."""
     if results.differences:
         yield "mixed board"
-    if any(trial.sandbox == "none" for trial in trials):
-        yield "no sandbox"
+    if results.unsandboxed:
+        yield "no sandbox" if any(trial.sandbox == "none" for trial in trials) else "board with unsandboxed trials"
     if any(trial.sandbox.endswith("+network") for trial in trials):
         yield "network open"
     if off := sum(trial.off_speed for trial in trials):
         yield f"{off} trials off speed"
     verdicts = Counter(trial.verdict for trial in trials)
     if verdicts["unfinished"]:
-        yield f"{verdicts['unfinished']} trials unfinished"
+        yield f"{verdicts['unfinished']} trials without a record"
     if verdicts["rejected"]:
         yield f"{verdicts['rejected']} trials rejected"
     run = studies_W[studies_W > 0]

@@ -10,9 +10,23 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.hardware import Machine
+from harness.ledger.chain import genesis
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.clock import Reading
-from harness.trial.record import CHARGED, RESUMABLE, Probe, Record, Row, Segment, append_row, read_rows, rewrite_rows, write_record
+from harness.trial.record import (
+    CHARGED,
+    RESUMABLE,
+    Probe,
+    Record,
+    Row,
+    Segment,
+    append_row,
+    last_chain,
+    read_rows,
+    rewrite_rows,
+    unchained,
+    write_record,
+)
 from harness.trial.source import copy_folder, hash_folder
 from harness.trial.spec import TrialSpec, read_spec
 
@@ -39,20 +53,23 @@ class TrialFolder:
         self.path = path
         self.source = path / "source"
         self.log = path / "log.txt"
+        self.rows = path / "evals.csv"
         self.checkpoints = CheckpointStore(path / "checkpoint")
 
     def open(self, spec: TrialSpec, machine: Machine) -> None:
         """Makes the folder, or takes an unfinished one up again.
 
         Raises:
-            UserError: it cannot be written, it holds another trial or one of another kind of machine, or the submission breaks the rules
-                of `hash_folder` or is not the one that the spec names.
+            UserError: it cannot be written, it holds another trial, one of another kind of machine or one whose rows were changed, or the
+                submission breaks the rules of `hash_folder` or is not the one that the spec names.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / "spec.json").exists():
                 self.must_be(spec)
                 self._must_be_on(machine)
+                if unchained(self.rows) is not None:
+                    raise UserError(f"{self.rows} was changed since it was written: remove the trial's folder, and it is run again")
             else:
                 shutil.rmtree(self.source, ignore_errors=True)
                 copy_folder(Path(spec.submission_path), self.source)
@@ -70,12 +87,11 @@ class TrialFolder:
 
     def append(self, row: Row) -> None:
         """Adds an evaluation."""
-        append_row(self.path / "evals.csv", row)
+        append_row(self.rows, row)
 
-    def hash_rows(self) -> str | None:
-        """Returns the sha256 of the rows so far, None where there are none."""
-        rows = self.path / "evals.csv"
-        return hashlib.sha256(rows.read_bytes()).hexdigest() if rows.exists() else None
+    def hashes(self) -> dict[str, str]:
+        """Returns what binds a record to its spec and to the rows so far, by the record's names."""
+        return {"spec_sha256": genesis(self.path / "spec.json"), "chain": last_chain(self.rows)}
 
     def reopen(self) -> None:
         """Moves the record of a trial that will be gone on with to the list of its earlier attempts."""
@@ -97,8 +113,8 @@ class TrialFolder:
 
     def begin_segment(self, machine: Machine, probe: Probe, evaluations: int, from_time_s: float) -> list[Row]:
         """Notes that this process takes the trial on from here; keeps so many rows, which it returns, and drops those to be made again."""
-        rows = read_rows(self.path / "evals.csv")[:evaluations]
-        rewrite_rows(self.path / "evals.csv", rows)
+        rows = read_rows(self.rows)[:evaluations]
+        rewrite_rows(self.rows, rows)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         start = _Start(machine.host, machine.fingerprint, now, len(rows), from_time_s, probe.speed, probe.off)
         starts = [*(s for s in self._starts() if s.from_time_s <= from_time_s), start]

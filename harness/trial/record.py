@@ -1,7 +1,5 @@
 """What came out: rows of evaluations as they happen, and the record at the end. Field by field as in docs/ledger.md."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +9,9 @@ from typing import Any, Literal
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.trial.spec import SCHEMA, TrialSpec
+from harness.ledger import SCHEMA
+from harness.ledger.chain import genesis, link
+from harness.trial.spec import TrialSpec
 
 Verdict = Literal["reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"]
 RESUMABLE: tuple[Verdict, ...] = ("crashed", "out_of_memory", "timed_out", "stopped")
@@ -44,6 +44,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+HEADER = ",".join((*COLUMNS, "chain"))
 _COUNTS = {"evaluation", "step", "examples", "host_memory_bytes", "device_memory_bytes"}
 
 
@@ -70,7 +71,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Record:
-    """The result of a trial."""
+    """The result of a trial.
+
+    It is bound to what its trial is made of: `chain` is the last one of its rows, and there are the hashes of spec, source and weights.
+    `cpu_clock` says where the CPU seconds come from: `cgroup`, `proc`, or `partial` (not all processes were seen).
+    """
 
     campaign: str | None
     submission: str
@@ -109,8 +114,11 @@ class Record:
     sandbox: str
     hardware: str
     versions: Mapping[str, str]
+    cpu_clock: str
+    salt: str | None
     weights_sha256: str | None
-    evals_sha256: str | None
+    spec_sha256: str
+    chain: str
 
     @staticmethod
     def of(spec: TrialSpec, **results: Any) -> "Record":
@@ -124,6 +132,7 @@ class Record:
             metric=workload.metric,
             direction=workload.direction,
             target=workload.target,
+            salt=getattr(spec, "salt", None),
             **results,
         )
 
@@ -145,39 +154,35 @@ def read_record(folder: Path) -> Record | None:
     path = folder / "record.json"
     try:
         values = json.loads(path.read_text())
-        values.pop("schema")
+        if (schema := values.pop("schema")) != SCHEMA:
+            raise UserError(f"{path}: schema {schema!r}, but this finishline reads {SCHEMA}: use the version that wrote it")
         for name in ("reached", "last"):
             values[name] = Row(**values[name]) if values[name] else None
         values["segments"] = tuple(Segment(**segment) for segment in values["segments"])
         return Record(**values)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except UserError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split()).replace("Record.__init__() ", "")
         raise UserError(f"{path} is damaged or of another version ({words}): restore it or remove the trial's folder") from None
 
 
 def append_row(path: Path, row: Row) -> None:
-    """Appends an evaluation to evals.csv (with the header when it is new) and syncs it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if not path.exists():
-        writer.writerow(COLUMNS)
-    writer.writerow("" if value is None else repr(value) for value in asdict(row).values())
+    """Appends an evaluation to evals.csv (with the header when it is new), chained to the row before it, and syncs it."""
+    head = "" if path.exists() else f"{HEADER}\n"
+    line = _chained(last_chain(path), row)
     with path.open("a") as file:
-        file.write(text.getvalue())
+        file.write(f"{head}{line}\n")
         file.flush()
         os.fsync(file.fileno())
 
 
 def read_rows(path: Path) -> list[Row]:
     """Returns the rows of an evals.csv up to the first line that is none: a kill may have cut the last one short."""
-    try:
-        lines = path.read_text().split("\n")[1:-1]
-    except FileNotFoundError:
-        return []
     rows = []
-    for line in lines:
+    for line in _lines(path):
         try:
             rows.append(_row(line.split(",")))
         except ValueError:
@@ -187,8 +192,49 @@ def read_rows(path: Path) -> list[Row]:
 
 def rewrite_rows(path: Path, rows: list[Row]) -> None:
     """Replaces evals.csv, atomically, with these rows."""
-    lines = [",".join(COLUMNS)] + [",".join("" if v is None else repr(v) for v in asdict(row).values()) for row in rows]
+    lines, chain = [HEADER], genesis(_spec_of(path))
+    for row in rows:
+        lines.append(_chained(chain, row))
+        chain = _chain_of(lines[-1])
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def last_chain(path: Path) -> str:
+    """Returns the chain of the last row of an evals.csv, that of spec.json where there is no row."""
+    lines = _lines(path)
+    return _chain_of(lines[-1]) if lines else genesis(_spec_of(path))
+
+
+def unchained(path: Path) -> int | None:
+    """Returns the first row of an evals.csv, counted from 0, that does not follow from those before it and spec.json; None: all do."""
+    before = genesis(_spec_of(path))
+    for number, line in enumerate(_lines(path)[: len(read_rows(path))]):
+        before = link(before, line.rpartition(",")[0])
+        if before != _chain_of(line):
+            return number
+    return None
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines below the header; a last one without its end is none."""
+    try:
+        return path.read_bytes().decode(errors="replace").split("\n")[1:-1]
+    except FileNotFoundError:
+        return []
+
+
+def _spec_of(path: Path) -> Path:
+    return path.with_name("spec.json")
+
+
+def _chain_of(line: str) -> str:
+    return line.rpartition(",")[2]
+
+
+def _chained(before: str, row: Row) -> str:
+    """A line of evals.csv, but for its end."""
+    text = ",".join("" if value is None else repr(value) for value in asdict(row).values())
+    return f"{text},{link(before, text)}"
 
 
 def _row(cells: list[str]) -> Row:
@@ -197,7 +243,10 @@ def _row(cells: list[str]) -> Row:
             return None
         return int(cell) if name in _COUNTS else float(cell)
 
-    return Row(**{name: value(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)})
+    *values, chain = cells
+    if len(chain) != len(link("", "")):
+        raise ValueError("the chain is cut short")
+    return Row(**{name: value(name, cell) for name, cell in zip(COLUMNS, values, strict=True)})
 
 
 def _finite(value: Any) -> Any:

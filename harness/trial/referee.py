@@ -330,6 +330,7 @@ class Referee:
             hardware=self.machine.fingerprint,
             versions=versions(),
             weights_sha256=self.weights_sha256,
-            evals_sha256=self.folder.hash_rows(),
+            cpu_clock=self.cpu_clock if self.nodes.count == 1 else "partial",
+            **self.folder.hashes(),
             **asdict(reading),
         )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.ledger import SCHEMA
 from harness.workload import WorkloadConfig
 
-SCHEMA = 1
 HyperparameterValue = float | int | str | bool
 
 

@@ -6,9 +6,10 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from harness.errors import UserError
+from harness.ledger.chain import genesis
 from harness.project import Project
 from harness.trial.checkpoint import sha256
-from harness.trial.record import Record
+from harness.trial.record import Record, last_chain, unchained
 from harness.trial.source import hash_folder
 from harness.trial.spec import TrialSpec
 from harness.verify.trial import Trial
@@ -37,11 +38,15 @@ def agreement(trial: Trial) -> Iterator[str]:
         yield from _environment(trial)
 
 
-def rows_file(trial: Trial) -> Iterator[str]:
-    """Yields a finding when evals.csv is not the file of the record."""
-    path = trial.folder / "evals.csv"
-    if (sha256(path) if path.exists() else None) != trial.record.evals_sha256:
-        yield "evals.csv does not hash to evals_sha256: a row was changed"
+def chain(trial: Trial) -> Iterator[str]:
+    """Yields where record, rows and spec are not those that were chained together."""
+    path, record = trial.folder / "evals.csv", trial.record
+    if record.spec_sha256 != genesis(trial.folder / "spec.json"):
+        yield "spec.json does not hash to spec_sha256: it was changed"
+    if (number := unchained(path)) is not None:
+        yield f"evals.csv: the chain breaks at line {number + 2}: a row was changed, added or taken out, or spec.json was changed"
+    if record.chain != last_chain(path):
+        yield "record.json: chain is not that of the last row of evals.csv: rows were changed, added or taken out"
 
 
 def source(trial: Trial) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from harness.campaign.plan import read_plan
 from harness.errors import UserError
+from harness.ledger.signature import named
+from harness.ledger.walk import Part
 from harness.project import Project
 from harness.trial.spec import TrialSpec
 from harness.verify.trial import Trial
@@ -16,26 +18,48 @@ Problems = dict[Path, list[str]]
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """The trials of a campaign.yaml by folder, or why it cannot be read."""
+class Planned:
+    """The planned trials of (a part of) a ledger by folder, and which have no record; `damage`: why campaign.yaml cannot be read."""
 
     trials: dict[Path, TrialSpec]
+    missing: tuple[str, ...]
     exists: bool
     damage: str = ""
 
+    @property
+    def missing_in_words(self) -> str:
+        """Which planned trials have no record, in a line; empty if none is missing."""
+        if not self.missing:
+            return ""
+        return f"{len(self.missing)} of {len(self.trials)} planned trials have no record: {named(set(self.missing))}"
 
-def campaigns(trials: Sequence[Trial], project: Project) -> Problems:
-    """Returns by folder what is off with trials as members of their campaign; a damaged campaign.yaml stands under its own path."""
-    problems: Problems = {}
-    plans = {ledger: _plan(ledger, project) for ledger in {trial.ledger for trial in trials}}
-    for ledger, plan in plans.items():
-        if plan.damage:
-            problems[ledger / "campaign.yaml"] = [plan.damage]
-    for trial in trials:
-        found = _off_plan(trial, plans[trial.ledger])
-        if found:
-            problems[trial.folder] = found
-    return problems
+
+def planned(part: Part, project: Project) -> Planned:
+    """Holds (a part of) a ledger against its campaign.yaml."""
+    ledger = Path(part.ledger)
+    try:
+        plan = read_plan(ledger)
+    except UserError as error:
+        return Planned({}, (), True, str(error))
+    if plan is None:
+        return Planned({}, (), False)
+    trials = {spec.folder(ledger): spec for spec in plan.trials(project)}
+    asked = {folder: spec for folder, spec in trials.items() if part.asks_for(folder.relative_to(ledger).as_posix())}
+    missing = tuple(folder.relative_to(ledger).as_posix() for folder in asked if not (folder / "record.json").exists())
+    return Planned(asked, missing, True)
+
+
+def off_plan(folder: Path, spec: TrialSpec | None, plan: Planned) -> list[str]:
+    """Returns what is off with a trial (None: its spec cannot be read) as a member of its campaign."""
+    if plan.damage:
+        return []
+    if not plan.exists:
+        return [f"it is of campaign {spec.campaign}, but there is no campaign.yaml"] if spec and spec.campaign is not None else []
+    if folder not in plan.trials:
+        return ["it is not a trial of campaign.yaml"]
+    ours, theirs = asdict(spec) if spec else {}, asdict(plan.trials[folder])
+    different = [name for name in ours if ours[name] != theirs[name] and not name.endswith("_path")]
+    return [f"spec.json: {name} is {ours[name]}, by the plan {theirs[name]}" for name in different]
 
 
 def repeats(trials: Sequence[Trial]) -> Problems:
@@ -62,24 +86,3 @@ def repeats(trials: Sequence[Trial]) -> Problems:
             problems.setdefault(trial.folder, []).append(f"the weights are those of {seen[weights].name}, which had another seed")
         seen.setdefault(weights, trial)
     return problems
-
-
-def _plan(ledger: Path, project: Project) -> _Plan:
-    try:
-        plan = read_plan(ledger)
-    except UserError as error:
-        return _Plan({}, True, str(error))
-    return _Plan({spec.folder(ledger): spec for spec in plan.trials(project)} if plan else {}, plan is not None)
-
-
-def _off_plan(trial: Trial, plan: _Plan) -> list[str]:
-    if plan.damage:
-        return []
-    if not plan.exists:
-        return [f"it is of campaign {trial.spec.campaign}, but there is no campaign.yaml"] if trial.spec.campaign is not None else []
-    planned = plan.trials.get(trial.folder)
-    if planned is None:
-        return ["it is not a trial of campaign.yaml"]
-    ours, theirs = asdict(trial.spec), asdict(planned)
-    different = [name for name in ours if ours[name] != theirs[name] and not name.endswith("_path")]
-    return [f"spec.json: {name} is {ours[name]}, by the plan {theirs[name]}" for name in different]

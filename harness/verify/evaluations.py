@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from harness.trial.record import Row
 from harness.verify.trial import Trial
+from harness.workload import WorkloadConfig
 
 TOTALS = (
     *("examples", "time_s", "cpu_time_s", "startup_s", "checkpoint_s", "evaluation_s", "frozen_cpu_s", "wall_s"),
@@ -32,10 +33,11 @@ def order(trial: Trial) -> Iterator[str]:
 
 
 def due(trial: Trial) -> Iterator[str]:
-    """Yields evaluations that came before they were due, or too late.
+    """Yields evaluations that came before they were due, or not at a multiple.
 
-    An evaluation falls due at every multiple of `evaluate_every` examples and comes after the step that gets there. The last row may be
-    early: the submission was done. That none is too late can be told only where all steps take equally many examples.
+    An evaluation comes after the step that gets to a multiple of `evaluate_every` examples; multiples that come too soon are left out
+    (harness/trial/pacing.py). The last row may be early: the submission was done. That one came after the very step can be told only where
+    all steps take equally many examples.
     """
     rows, every = trial.rows, trial.spec.evaluate_every
     batches = {(row.examples - before.examples) / (row.step - before.step) for before, row in pairwise(rows) if row.step > before.step}
@@ -43,16 +45,25 @@ def due(trial: Trial) -> Iterator[str]:
         due_at = (before.examples // every + 1) * every
         if row.examples < due_at and row is not rows[-1]:
             yield f"evals.csv: evaluation {row.evaluation} came at {row.examples} examples, before it was due at {due_at}"
-        if len(batches) == 1 and row.examples - max(batches) >= due_at:
-            yield f"evals.csv: evaluation {row.evaluation} came at {row.examples} examples, but one was due at {due_at}: a row is missing"
+        elif len(batches) == 1 and row.examples - max(batches) >= (multiple := row.examples // every * every) and row is not rows[-1]:
+            yield f"evals.csv: evaluation {row.evaluation} came at {row.examples} examples, later than at its multiple {multiple}"
+
+
+def at_target(config: WorkloadConfig, row: Row) -> bool:
+    """Whether an evaluation is at the target on the validation split, and the test split is evaluated, too."""
+    return math.isfinite(row.valid_loss) and config.valid_met(row.valid_metric)
+
+
+def reached(config: WorkloadConfig, row: Row) -> bool:
+    """Whether an evaluation ends its trial: it is at every target that there is."""
+    return at_target(config, row) and config.met(row.valid_metric, row.test_metric)
 
 
 def target(trial: Trial) -> Iterator[str]:
     """Yields rows at the target that did not end the trial, and a verdict that the rows contradict."""
-    rows, record, workload = trial.rows, trial.record, trial.spec.workload
+    rows, record, config = trial.rows, trial.record, trial.spec.workload
     finite = [math.isfinite(row.valid_metric) and math.isfinite(row.valid_loss) for row in rows]
-    valid = [row for row, is_finite in zip(rows, finite, strict=True) if is_finite and workload.valid_met(row.valid_metric)]
-    hits = [row for row in valid if workload.met(row.valid_metric, row.test_metric)]
+    hits = [row for row in rows if reached(config, row)]
     for row in hits:
         if row is not rows[-1]:
             yield f"evals.csv: evaluation {row.evaluation} met the target ({row.valid_metric:g}), but the trial went on"
@@ -61,7 +72,7 @@ def target(trial: Trial) -> Iterator[str]:
     if not hits and record.verdict == "reached":
         yield "the verdict is reached, but no evaluation met the target"
     for row in rows:
-        if (row.test_metric is not None) != (row in valid):
+        if (row.test_metric is not None) != at_target(config, row):
             yield f"evals.csv: evaluation {row.evaluation} has {'no' if row.test_metric is None else 'a'} test metric"
         if row.time_s > trial.spec.budget_s:
             yield f"evals.csv: evaluation {row.evaluation} was handed in after the budget of {trial.spec.budget_s:g} s"

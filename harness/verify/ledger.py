@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.ledger.signature import Standing, fingerprint
 from harness.project import Project
 from harness.verify import agreement, campaign, clocks, evaluations
 from harness.verify.trial import Found, Trial, ledger_of
@@ -12,7 +13,7 @@ from harness.verify.weights import Reevaluation
 CHECKS: tuple[Callable[[Trial], Iterable[str]], ...] = (
     agreement.agreement,
     agreement.source,
-    agreement.rows_file,
+    agreement.chain,
     agreement.weights_file,
     evaluations.order,
     evaluations.due,
@@ -25,7 +26,7 @@ CHECKS: tuple[Callable[[Trial], Iterable[str]], ...] = (
 
 @dataclass(frozen=True)
 class Verified:
-    """What came out for one trial (or for a campaign.yaml, which has no verdict); `again` says how its weights were evaluated again."""
+    """What came out for one trial; `again` says how its weights were evaluated again. A file of the whole campaign has no verdict."""
 
     ledger: Path
     name: str
@@ -34,25 +35,45 @@ class Verified:
     problems: tuple[str, ...]
 
 
-def verify(found: Found, project: Project, cache: Path) -> Iterator[Verified]:
-    """Yields the outcome of each trial, those of one workload together."""
-    together = campaign.campaigns(found.trials, project)
+def verify(found: Found, project: Project, cache: Path | None, key: str | None = None) -> Iterator[Verified]:
+    """Yields what is off with each ledger's plan and signature, and the outcome of each trial, those of one workload together.
+
+    Args:
+        found: what was found.
+        project: where the workloads are.
+        cache: where data are kept; None: no weights are evaluated again.
+        key: the public key that must have signed; None: any, or none.
+    """
+    plans = {part.ledger: campaign.planned(part, project) for part in found.parts}
+    for part in found.parts:
+        plan, ledger = plans[part.ledger], Path(part.ledger)
+        if plan.damage or plan.missing:
+            yield Verified(ledger, "campaign.yaml", "", "", tuple(filter(None, [plan.damage, plan.missing_in_words])))
+        if problems := signed_by(found.standing(part), key):
+            yield Verified(ledger, "signature.json", "", "", tuple(problems))
+    for folder, why in found.damaged.items():
+        ledger = ledger_of(folder)
+        off = campaign.off_plan(folder, None, plans[str(ledger)])
+        yield Verified(ledger, folder.relative_to(ledger).as_posix(), "unreadable", "", (*why, *off))
     repeated = campaign.repeats(found.trials)
-    for folder, problems in found.damaged.items():
-        yield Verified(ledger_of(folder), folder.relative_to(ledger_of(folder)).as_posix(), "unreadable", "", tuple(problems))
-    for path, problems in together.items():
-        if path.name == "campaign.yaml":
-            yield Verified(path.parent, path.name, "", "", tuple(problems))
-    again = Reevaluation(project, cache)
+    again = Reevaluation(project, cache) if cache else None
     for trial in _by_workload(found.trials):
         problems = [problem for check in CHECKS for problem in _safely(check, trial)]
-        problems += together.get(trial.folder, []) + repeated.get(trial.folder, [])
+        problems += campaign.off_plan(trial.folder, trial.spec, plans[str(trial.ledger)]) + repeated.get(trial.folder, [])
         version = list(agreement.workload_version(trial, project))
         how = "-"
-        if trial.record.reached is not None and (trial.folder / "target.safetensors").exists():
+        if again and trial.record.reached is not None and (trial.folder / "target.safetensors").exists():
             how = "no" if version else "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
             problems += [] if version else _safely(again.check, trial)
         yield Verified(trial.ledger, trial.name, trial.record.verdict, how, tuple(dict.fromkeys([*problems, *version])))
+
+
+def signed_by(signature: Standing, key: str | None) -> list[str]:
+    """Returns what speaks against a signature, given the public key that must have made it (None: any)."""
+    problems = list(signature.problems)
+    if key is not None and signature.signer != fingerprint(key):
+        problems.append(f"it is {f'signed by {signature.signer}' if signature.signer else 'not signed'}, not by {fingerprint(key)}")
+    return problems
 
 
 def _by_workload(trials: Sequence[Trial]) -> list[Trial]:

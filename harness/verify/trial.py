@@ -1,13 +1,14 @@
 """The trials below some folders, read from disk without trusting a file."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.trial.record import COLUMNS, Record, Row, read_record, read_rows
-from harness.trial.spec import SCHEMA, TrialSpec, read_spec
+from harness.ledger.signature import Contents, Standing, contents_of, file_sha256, standing
+from harness.ledger.walk import Part, find_parts
+from harness.trial.record import HEADER, Record, Row, read_record, read_rows
+from harness.trial.spec import TrialSpec, read_spec
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,21 @@ class Trial:
 
 @dataclass
 class Found:
-    """What lies below the folders: ended trials, those that cannot be read (with why), and how many have not ended."""
+    """What lies below the folders, ledger by ledger: ended trials, those that cannot be read (with why), and folders without a record."""
 
+    parts: list[Part]
     trials: list[Trial] = field(default_factory=list)
     damaged: dict[Path, list[str]] = field(default_factory=dict)
-    unfinished: int = 0
+    unfinished: list[Path] = field(default_factory=list)
+
+    def contents(self, part: Part) -> Contents:
+        """Returns what there is to sign in (a part of) a ledger."""
+        records = {trial: file_sha256(Path(part.ledger, trial, "record.json")) for trial in part.trials}
+        return contents_of(Path(part.ledger), {trial: digest for trial, digest in records.items() if digest is not None})
+
+    def standing(self, part: Part) -> Standing:
+        """Returns how the signature of (a part of) a ledger stands to what is in it."""
+        return standing(Path(part.ledger), self.contents(part), part.asks_for)
 
 
 def find(paths: Sequence[Path]) -> Found:
@@ -41,33 +52,19 @@ def find(paths: Sequence[Path]) -> Found:
     Raises:
         UserError: a folder is not there, or holds no trial.
     """
-    found = Found()
-    seen: set[Path] = set()
     for path in paths:
         if not path.is_dir():
-            raise UserError(f"verify: no folder {path}")
-        folders = set(_folders(path.resolve()))
-        if not folders:
-            raise UserError(f"{path}: no trial in it (study_*/trial_*/); give the folder of a campaign")
-        for folder in sorted(folders - seen):
-            _read(folder, found)
-        seen |= folders
+            raise UserError(f"no folder {path}")
+    found = Found(find_parts(paths))
+    for part in found.parts:
+        for trial in part.trials:
+            _read(Path(part.ledger, trial), found)
     return found
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    if path.name.startswith("trial_"):
-        yield path
-    else:
-        for folder in path.rglob("trial_*"):
-            inside = any(part.startswith("trial_") for part in folder.relative_to(path).parts[:-1])
-            if folder.is_dir() and folder.parent.name.startswith("study_") and not inside:
-                yield folder
 
 
 def _read(folder: Path, found: Found) -> None:
     if not (folder / "record.json").exists():
-        found.unfinished += 1
+        found.unfinished.append(folder)
         return
     problems: list[str] = []
     spec: TrialSpec | None = None
@@ -78,13 +75,9 @@ def _read(folder: Path, found: Found) -> None:
         missing = not (folder / "spec.json").exists()
         problems.append("there is a record.json but no spec.json" if missing else str(error))
     try:
-        schema = json.loads((folder / "record.json").read_text()).get("schema")
-        if schema != SCHEMA:
-            problems.append(f"record.json: schema {schema!r}, but this finishline reads {SCHEMA}")
-        else:
-            record = read_record(folder)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        problems.append(f"record.json cannot be read ({type(error).__name__}: {error})")
+        record = read_record(folder)
+    except (UserError, OSError) as error:
+        problems.append(str(error))
     rows = read_rows(folder / "evals.csv")
     problems += _torn(folder / "evals.csv", len(rows))
     if spec is None or record is None or problems:
@@ -95,8 +88,8 @@ def _read(folder: Path, found: Found) -> None:
 
 def _torn(path: Path, rows: int) -> Iterator[str]:
     """Yields what is not a row: an ended trial has none of these."""
-    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-    if lines and lines[0] != ",".join(COLUMNS):
+    lines = path.read_bytes().decode(errors="replace").split("\n") if path.exists() else []
+    if lines and lines[0] != HEADER:
         yield "evals.csv: the header is not that of a ledger"
     if lines and (len(lines) - 2 != rows or lines[-1]):
         yield f"evals.csv: line {rows + 2} is not a row"

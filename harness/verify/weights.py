@@ -1,6 +1,7 @@
 """Evaluates the weights that met the target again, with the project's own code and data."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from harness.data import prepare
@@ -8,6 +9,7 @@ from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
 from harness.project import Project
 from harness.trial.evaluator import Evaluator
+from harness.verify.evaluations import reached
 from harness.verify.trial import Trial
 
 RELATIVE = 1e-4
@@ -45,7 +47,8 @@ class Reevaluation:
         for name, value in given.items():
             if value is None or not abs(again[name] - value) <= tolerance * abs(value):
                 yield f"evaluated again, {name} is {again[name]!r}, the record says {value!r}"
-        if not trial.spec.workload.met(valid.metric, test.metric) and tolerance == 0:
+        now = replace(row, valid_metric=valid.metric, valid_loss=valid.loss, test_metric=test.metric)
+        if not reached(trial.spec.workload, now) and tolerance == 0:
             yield "evaluated again, the weights do not meet the target"
 
     def _of(self, workload_id: str) -> Evaluator:

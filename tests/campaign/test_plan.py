@@ -81,7 +81,7 @@ def test_it_comes_back_from_disk(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "not a campaign's plan"), ("a: [", "not a campaign's plan"), ("schema: 1\ncontent_hash: 3\n", "changed by hand")],
+    [("", "not a campaign's plan"), ("a: [", "not a campaign's plan"), ("schema: 2\ncontent_hash: 3\n", "changed by hand")],
 )
 def test_a_file_that_is_no_plan(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "campaign.yaml").write_text(text)

@@ -15,7 +15,7 @@ def record(submission: str, workload: str, study: int, trial: int, time_s: float
     """A record as in docs/ledger.md; `time_s` None is a trial that missed."""
     row = {"evaluation": 3, "step": 300, "examples": 4800, "time_s": time_s, "cpu_time_s": None if time_s is None else 2 * time_s}
     values = {
-        "schema": 1,
+        "schema": 2,
         "campaign": None,
         "submission": submission,
         "source_hash": f"hash of {submission}",
@@ -47,7 +47,8 @@ def record(submission: str, workload: str, study: int, trial: int, time_s: float
         "hardware": "AMD EPYC x2, cpu",
         "versions": {"finishline": "0.1.0", "torch": "2.13.0"},
         "weights_sha256": None,
-        "evals_sha256": None,
+        "cpu_clock": "proc",
+        "salt": None,
     }
     reached = fields.pop("reached_row", {})
     if values["reached"]:
@@ -66,7 +67,7 @@ def write_unfinished(root: Path, submission: str, workload: str, study: int, tri
     """Writes a trial that has a spec and no record."""
     folder = trial_folder(root, submission, workload, study, trial)
     name, tier = workload.split("/")
-    spec = {"schema": 1, "submission": submission, "workload": {"name": name, "tier": tier}, "study": study, "trial": trial}
+    spec = {"schema": 2, "submission": submission, "workload": {"name": name, "tier": tier}, "study": study, "trial": trial}
     (folder / "spec.json").write_text(json.dumps(spec))
     return folder
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.report import board_table
 from harness.report.markdown import markdown
 from harness.score import ScoreOptions, read_ledgers, score_board
 from tests.score.builders import trial_folder, write_ledger, write_trial, write_unfinished
@@ -58,7 +59,7 @@ def test_an_unfinished_trial_is_no_result_and_is_told(ledger):
     assert "resnet/cpu is left out: no trial on it has finished" in results.notes
     board = score_board(results)
     entry = next(entry for entry in board.entries if entry.submission == "a")
-    assert "1 trials unfinished" in entry.marks
+    assert "1 trials without a record" in entry.marks
     (cell,) = [cell for cell in board.cells if (cell.submission, cell.workload) == ("a", "lm/cpu")]
     assert cell.study_times == (10, 11, 12, np.inf)
     assert cell.median == 11.5
@@ -72,9 +73,31 @@ def test_every_other_verdict_is_a_miss_even_with_a_row_at_the_target(tmp_path, v
     assert f"1 {verdict} (it was so)" in board.cells[0].why
 
 
-def test_fewer_studies_than_the_ruleset_and_no_sandbox_are_marked(tmp_path):
-    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0]}}, sandbox="none")
-    assert score_board(read_ledgers([tmp_path])).entries[0].marks == ("no sandbox", "2 of 3 studies")
+def test_fewer_studies_than_the_ruleset_are_marked(tmp_path):
+    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0]}})
+    assert score_board(read_ledgers([tmp_path])).entries[0].marks == ("2 of 3 studies",)
+
+
+def test_trials_without_a_sandbox_are_kept_off_boards_or_the_board_is_marked_across_its_head(tmp_path):
+    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0, 12.0]}})
+    write_ledger(tmp_path, {"b": {"lm/cpu": [10.0, 11.0, 12.0]}}, sandbox="none")
+    results = read_ledgers([tmp_path])
+    with pytest.raises(UserError, match=r"3 of 6 trials ran with sandbox=none, .*allow_unsandboxed=true") as refusal:
+        score_board(results)
+    assert "\n" not in str(refusal.value)
+    board = score_board(results, ScoreOptions(allow_unsandboxed=True))
+    assert {entry.submission: entry.marks for entry in board.entries} == {"a": ("board with unsandboxed trials",), "b": ("no sandbox",)}
+    assert markdown(board).startswith("# NO SANDBOX in 3 trials, nothing is promised of these times: Leaderboard")
+    assert board_table(board).renderables[1].title.plain.startswith("NO SANDBOX in 3 trials")
+
+
+def test_cpu_time_needs_a_clock_that_saw_every_process(tmp_path):
+    write_ledger(tmp_path, {"a": {"lm/cpu": [10.0]}}, cpu_clock="cgroup")
+    assert score_board(read_ledgers([tmp_path]), ScoreOptions(clock="cpu_time")).cells[0].median == 20
+    write_trial(tmp_path, "a", "lm/cpu", 2, 1, 10.0, cpu_clock="partial")
+    with pytest.raises(UserError, match="clock=cpu_time: the CPU seconds of 1 trials leave processes out, the first is a on lm/cpu"):
+        score_board(read_ledgers([tmp_path]), ScoreOptions(clock="cpu_time"))
+    assert score_board(read_ledgers([tmp_path]))
 
 
 def test_an_open_network_is_marked(tmp_path):
@@ -91,7 +114,7 @@ def test_a_variant_is_declared_in_the_record_or_in_the_spec(tmp_path):
 
     folder = write_trial(tmp_path / "b", "a", "lm/cpu", 1, 1, 10.0).parents[3]
     other = write_trial(folder, "a", "lm/wide", 1, 1, None)
-    (other / "spec.json").write_text(json.dumps({"schema": 1, "workload": {"variant_of": "lm/cpu"}}))
+    (other / "spec.json").write_text(json.dumps({"schema": 2, "workload": {"variant_of": "lm/cpu"}}))
     assert [info.variant_of for info in read_ledgers([tmp_path / "b"]).workloads] == ["", "lm/cpu"]
 
 
@@ -117,6 +140,7 @@ def test_a_variant_without_its_base_counts_for_nothing(tmp_path):
             {"workload_version": 2},
             "finish line of lm/cpu: loss minimize 1.85, version 1 (1 trials) | loss minimize 1.85, version 2 (1 trials)",
         ),
+        ({"salt": "abc"}, "salt of the held-out data: abc (1 trials) | none (1 trials)"),
         ({"name": "a", "source_hash": "other"}, "source of a: hash of a (1 trials) | other (1 trials)"),
     ],
 )
@@ -147,8 +171,8 @@ DAMAGE = [
     ("{", "not JSON"),
     ("[]", "not a JSON object"),
     ("\x00\xff", "not JSON"),
-    ('{"schema": 2}', "ledger schema 2, this version reads 1"),
-    ('{"schema": 1}', "has no field 'workload'"),
+    ('{"schema": 1}', "ledger schema 1, this version reads 2"),
+    ('{"schema": 2}', "has no field 'workload'"),
 ]
 
 
@@ -198,6 +222,7 @@ def test_nothing_to_score(tmp_path):
         (ScoreOptions(bootstrap=-1), "bootstrap=-1"),
         (ScoreOptions(bootstrap="many"), "bootstrap=many"),  # type: ignore[arg-type]
         (ScoreOptions(allow_mixed="no"), "allow_mixed=no"),  # type: ignore[arg-type]
+        (ScoreOptions(allow_unsandboxed=1), "allow_unsandboxed=1"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_options(ledger, options, told):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -102,6 +103,16 @@ def test_a_row_that_was_cut_short_is_written_again(world: World, whole: Result, 
     with (folder / "evals.csv").open("a") as file:
         file.write(tail)
     finished(world, folder, whole)
+
+
+def test_rows_that_were_changed_meanwhile_are_not_gone_on_with(world: World) -> None:
+    folder = world.root / "trial"
+    interrupted(world, folder)
+    rows = folder / "evals.csv"
+    text = rows.read_text()
+    rows.write_text(re.sub(r"^1,\d+,", "1,7,", text, flags=re.M))
+    with pytest.raises(UserError, match=r"evals.csv was changed since it was written: remove the trial's folder"):
+        run_trial(toy_spec(world), folder, world.cache, Silent())
 
 
 def test_on_another_kind_of_machine_it_does_not_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,81 +4,23 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
-from harness.cli import PROJECT, main
-from harness.display import Display
+from harness.cli import main
 from harness.project import Project
 from harness.trial.record import read_record
+from harness.verify import evaluations
 from harness.verify.ledger import verify
 from harness.verify.trial import find
 from harness.verify.weights import Reevaluation
-from tests.conftest import SGD, World, write_toy
-from tests.test_cli import SLOW, WORKLOAD
+from tests.conftest import World
 
-AVERAGED = """
-import contextlib
-
-def setup(self):
-    super().setup()
-    self.kept = None
-
-@contextlib.contextmanager
-def eval_weights(self):
-    before = [p.detach().clone() for p in self.model.parameters()]
-    with torch.no_grad():
-        for p in self.model.parameters():
-            p.mul_(0.999)
-        yield
-        for p, value in zip(self.model.parameters(), before):
-            p.copy_(value)
-"""
-AVERAGED = SGD + "\nclass Variant(SGD):\n" + "\n".join(f"    {line}" for line in AVERAGED.strip().splitlines())
-CRASHES = "def on_eval(self, evaluation):\n    if self.schedule is None and evaluation.loss < 2: raise RuntimeError('bad luck')"
 QUICK = "quick/toy-cpu/study_1/trial_1"
-
-
-@pytest.fixture(scope="module")
-def honest(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[World]:
-    """A project with a campaign in `ledger`: one trial interrupted and resumed, one reached, one missed, one crashed."""
-    root = tmp_path_factory.mktemp("project")
-    write_toy(root)
-    (root / "configs" / "workload" / "toy").mkdir(parents=True)
-    (root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    for name in ("run.yaml", "ruleset", "launcher"):
-        (root / "configs" / name).symlink_to(PROJECT / "configs" / name)
-    launch = (PROJECT / "configs" / "launch.yaml").read_text()
-    (root / "configs" / "launch.yaml").write_text(launch.replace("launcher: local", "launcher: debug"))  # no process start for each
-    world = World(root, cache)
-    for name, code in (("quick", SGD), ("averaged", AVERAGED), ("slow", SLOW), ("crashes", CRASHES)):
-        world.submission(code, name)
-    launch = ["launch", "workloads=[toy/cpu]", f"out={root / 'ledger'}", "studies=1"]
-    evaluated = Display.evaluated
-
-    def interrupt(self: Display, row: object) -> None:
-        evaluated(self, row)
-        if row.evaluation == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FINISHLINE_CACHE", str(cache))
-        patch.setattr("harness.commands.launch.check_importable", lambda *_: None)
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(Display, "evaluated", interrupt)
-            assert main([*launch, "submissions=[averaged]"], root) == 130
-        assert main([*launch, "submissions=[averaged,quick,slow,crashes]"], root) == 0
-        yield world
-
-
-@pytest.fixture
-def ledger(honest: World, tmp_path: Path) -> Path:
-    shutil.copytree(honest.root / "ledger", tmp_path / "ledger")
-    return tmp_path / "ledger"
 
 
 def verified(honest: World, capsys: pytest.CaptureFixture[str], *paths: Path) -> tuple[int, str]:
@@ -209,14 +151,17 @@ TAMPERED = {
     "budget": (edit_json("spec.json", budget_s=99.0), "budget_s is 30.*, spec.json says 99"),
     "a segment": (edit_json("record.json", segments__0__time_s=lambda s: s / 2), "the segments sum to"),
     "a segment's start": (edit_json("record.json", segments__0__first_evaluation=2), "segment 0 cannot begin at evaluation 2"),
-    "a loss in the middle": (edit_rows(lambda rows: rows[1].update(valid_loss="0.5")), "evals.csv does not hash to evals_sha256"),
+    "a loss in the middle": (
+        edit_rows(lambda rows: rows[1].update(valid_loss="0.5")),
+        "evals.csv: the chain breaks at line 3: a row was changed",
+    ),
     "a weight": (change_a_weight, "target.safetensors does not hash to weights_sha256"),
     "a weight and its hash": (change_a_weight_and_its_hash, "evaluated again, valid_metric is"),
     "no weights": (lambda trial: (trial / "target.safetensors").unlink(), "target.safetensors is missing"),
     "source": (lambda trial: (trial / "source" / "submission.py").open("a").write("#"), "source/ does not hash to source_hash"),
     "schema": (edit_json("record.json", schema=7), "record.json: schema 7"),
     "a wrong kind": (edit_json("record.json", time_s="soon"), "a value is of the wrong kind"),
-    "a field": (edit_json("record.json", bonus=1), "record.json cannot be read"),
+    "a field": (edit_json("record.json", bonus=1), "record.json is damaged or of another version"),
     "no spec": (lambda trial: (trial / "spec.json").unlink(), "a record.json but no spec.json"),
     "a copied trial": (copy_to_study_2, "spec.json is of quick/toy-cpu/study_1/trial_1, not of this folder"),
     "a copied trial, renumbered": (copy_to_study_2_with_new_numbers, f"not a trial of campaign.yaml; .* byte for byte that of {QUICK}"),
@@ -270,11 +215,31 @@ def test_the_same_trial_in_two_ledgers(honest: World, ledger: Path, capsys: pyte
     assert verified(honest, capsys, ledger, ledger / "quick")[0] == 0
 
 
-def test_an_unfinished_trial_is_counted(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trial_without_a_record_is_missing_from_its_plan(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (ledger / QUICK / "record.json").unlink()
     code, out = verified(honest, capsys, ledger)
-    assert code == 0
-    assert out.splitlines()[-1] == "3 trials verified, 0 wrong, 1 not finished"
+    assert code == 1
+    assert f"1 of 4 planned trials have no record: {QUICK}" in out
+    assert out.splitlines()[-1] == "3 trials verified, 0 wrong, campaign.yaml wrong, 1 not finished"
+
+
+def test_without_a_plan_an_unfinished_trial_is_counted(ledger: Path) -> None:
+    (ledger / "campaign.yaml").unlink()
+    (ledger / QUICK / "record.json").unlink()
+    found = find([ledger])
+    assert (found.unfinished, len(found.trials)) == ([ledger / QUICK], 3)
+
+
+def test_training_may_go_on_past_the_target_on_the_validation_split(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the test split has a target of its own, a row that is not there yet has a test metric and ends nothing."""
+    trial = next(trial for trial in find([ledger]).trials if trial.name == QUICK)
+    rows = [*trial.rows[:-1], replace(trial.rows[-1], step=trial.rows[-1].step - 1, test_metric=0.5), trial.rows[-1]]
+    longer = replace(trial, rows=rows)
+    assert "but the trial went on" in str(list(evaluations.target(longer)))
+    monkeypatch.setattr(evaluations, "reached", lambda config, row: evaluations.at_target(config, row) and (row.test_metric or 1) < 0.4)
+    assert list(evaluations.target(longer)) == []
+    rows[-2] = replace(rows[-2], test_metric=None)
+    assert list(evaluations.target(longer)) == [f"evals.csv: evaluation {rows[-1].evaluation} has no test metric"]
 
 
 def test_another_machine_is_given_a_tolerance(honest: World, ledger: Path) -> None:
@@ -300,7 +265,9 @@ WRONG = {
     "verify": "give the folder of at least one ledger",
     "verify nowhere": "no folder nowhere",
     "verify workloads": "no trial in it",
-    "verify ledger out=x": "takes no options, not 'out=x'",
+    "verify ledger out=x": "no option 'out'",
+    "verify ledger key=nowhere": "key=nowhere cannot be read",
+    "verify ledger key=workloads/toy/workload.py": "is not a public OpenSSH key of kind ed25519",
 }
 
 

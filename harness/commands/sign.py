@@ -1,0 +1,69 @@
+"""finishline sign: the organiser's signature under a campaign."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.campaign.plan import read_plan
+from harness.errors import UserError, suggest
+from harness.ledger.signature import named, read_private_key, read_signature, sign, write_signature
+from harness.project import Project
+from harness.verify.ledger import verify
+from harness.verify.trial import find
+
+FLAGS = ("incomplete", "again")
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Signs a ledger whose hashes and plan hold, and prints what was signed."""
+    paths = [Path(text) for text in arguments if "=" not in text]
+    options = dict(text.split("=", 1) for text in arguments if "=" in text)
+    for name, value in options.items():
+        if name not in ("key", *FLAGS):
+            raise UserError(f"sign: no option '{name}'{suggest(name, ('key', *FLAGS))}")
+        if name in FLAGS and value not in ("true", "false"):
+            raise UserError(f"sign: {name} is true or false, not '{value}'")
+    if len(paths) != 1 or "key" not in options:
+        raise UserError("sign: give the folder of one campaign, and key=FILE, the OpenSSH ed25519 key to sign with")
+    flags = {name: options.get(name) == "true" for name in FLAGS}
+    Console(highlight=False).print(sign_ledger(paths[0], Project(root), Path(options["key"]), **flags), soft_wrap=True)
+    return 0
+
+
+def sign_ledger(ledger: Path, project: Project, key: Path, incomplete: bool = False, again: bool = False) -> str:
+    """Writes signature.json and returns in words what was signed. Weights are not evaluated again: that is for `finishline verify`.
+
+    Args:
+        ledger: the campaign's folder.
+        project: where the workloads are.
+        key: the private key's file.
+        incomplete: also where planned trials have no record.
+        again: also where records that were signed have been changed or removed since.
+
+    Raises:
+        UserError: the key is no ed25519 key, the ledger has no plan, or something about it does not hold.
+    """
+    private = read_private_key(key)
+    if read_plan(ledger) is None:
+        raise UserError(f"sign: no campaign.yaml in {ledger}: give the folder of a campaign")
+    found = find([ledger])
+    part = next(part for part in found.parts if Path(part.ledger) == ledger.resolve())
+    wrong = {outcome.name: outcome.problems for outcome in verify(found, project, None) if outcome.problems}
+    wrong.pop("signature.json", None)
+    plan = wrong.pop("campaign.yaml", ())
+    if wrong:
+        first = sorted(wrong)[0]
+        more = f" and {len(wrong) - 1} more trials are wrong" if len(wrong) > 1 else ""
+        raise UserError(f"not signed: {first}: {wrong[first][0]}{more}; see finishline verify {ledger}")
+    if plan and not incomplete:
+        raise UserError(f"not signed: {plan[0]}; run them with finishline launch, or add incomplete=true to finishline sign")
+    contents, earlier = found.contents(part), None if again else read_signature(ledger)
+    if earlier is not None:
+        moved = {path for path, digest in earlier.contents.records.items() if contents.records.get(path) != digest}
+        if moved:
+            why = f"{len(moved)} records were signed before and have been changed or removed since: {named(moved)}"
+            raise UserError(f"not signed: {why}; if that is right, add again=true to finishline sign")
+    signature = sign(contents, private)
+    write_signature(ledger, signature)
+    return f"{part.name}: {len(contents.records)} records signed by {signature.fingerprint}, digest {contents.digest}"
