@@ -27,6 +27,7 @@ class RunOptions:
     seed: int = 1
     out: str | None = None
     ranks: int | None = None
+    salt: str | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"
@@ -51,6 +52,7 @@ class LaunchOptions:
     unconfirmed_hours: float = 24.0
     hardware: str | None = None
     ranks: int | None = None
+    salt: str | None = None
     evaluation_period: float = 0.025
     sandbox: str = "auto"
     log: str = "csv"

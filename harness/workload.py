@@ -106,13 +106,17 @@ class Evaluation:
 class Workload(ABC):
     """One learning task. Stateless apart from its configuration; data live in objects that `load` returns."""
 
+    draws_held_out = False
+    """Whether the held-out splits are drawn at random, so that they can be drawn under a secret salt."""
+
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
 
     @abstractmethod
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Makes or collects all splits and writes them below `folder` with `harness.data.write_columns`, one sub-folder a split.
 
+        Where `draws_held_out`, the seeds of the held-out splits are those of `harness.salt.split_seed`; nothing else depends on the salt.
         Runs once per machine in an empty folder of the cache (see `harness.data`). The runner is shown `train` (and `shared`) alone.
         """
 

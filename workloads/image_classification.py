@@ -46,6 +46,8 @@ class ImageSplit:
 class ImageClassification(Workload):
     """Classifies square RGB images; a subclass adds the data and the model."""
 
+    draws_held_out = True
+
     def load(self, folder: Path, split: str) -> ImageSplit:
         """Returns a split as `make_data` wrote it."""
         columns = read_columns(folder / split)

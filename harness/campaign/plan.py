@@ -37,7 +37,7 @@ class Plan:
     """All trials of some submissions on some workloads under a ruleset.
 
     The seed of a trial depends on (campaign seed, workload, study, trial) alone: all submissions start a cell's trial from the same weights
-    and see the same data in the same order.
+    and see the same data in the same order. `salt` is the commitment to what held-out data are drawn under, `None` for the public seed.
     """
 
     seed: int
@@ -50,11 +50,12 @@ class Plan:
     racing: Racing = "time"
     hardware: str | None = None
     ranks: int | None = None
+    salt: str | None = None
 
     @property
     def campaign(self) -> str:
         """The identity of the campaign: what can never change in it."""
-        return _hash([self.seed, asdict(self.ruleset), self.evaluation_period])
+        return _hash([self.seed, asdict(self.ruleset), self.evaluation_period, self.salt])
 
     def trials(self, project: Project) -> Iterator[TrialSpec]:
         """Yields every trial, study by study, so that an interrupted campaign has whole boards."""
@@ -83,6 +84,7 @@ class Plan:
             campaign=self.campaign,
             study=study,
             trial=trial,
+            salt=self.salt,
         )
 
 
@@ -109,8 +111,9 @@ def single_trial(
     campaign: str | None = None,
     study: int = 1,
     trial: int = 1,
+    salt: str | None = None,
 ) -> TrialSpec:
-    """Returns the spec of one trial; the evaluation period is a share of the examples of the step hint."""
+    """Returns the spec of one trial; the evaluation period is a share of the examples of the step hint, the salt a commitment."""
     number = (study - 1) * ruleset.trials + trial - 1
     return TrialSpec(
         campaign=campaign,
@@ -127,6 +130,7 @@ def single_trial(
         trial=trial,
         seed=seed,
         sandbox=sandbox,
+        salt=salt,
     )
 
 
@@ -192,6 +196,7 @@ def read_plan(ledger: Path) -> Plan | None:
             racing=content["racing"],
             hardware=content["hardware"],
             ranks=content["ranks"],
+            salt=content["salt"],
         )
     except UserError:
         raise
@@ -208,6 +213,7 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "sandbox": plan.sandbox,
         "hardware": plan.hardware,
         "number of ranks": plan.ranks,
+        "salt": plan.salt,
     }
     fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
     fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.data import cache_root
-from harness.errors import UserError
+from harness.errors import UserError, suggest
 from harness.project import Project
+from harness.salt import keep_salt, read_salt
 from harness.verify.ledger import Verified, verify
 from harness.verify.trial import find
 
@@ -18,17 +19,20 @@ HEADER = ("trial", "verdict", "evaluated again", "outcome")
 
 def main(arguments: Sequence[str], root: Path) -> int:
     """Prints a table with a line for each trial; returns 1 when anything is off."""
-    if not arguments:
+    paths = [Path(text) for text in arguments if "=" not in text]
+    options = dict(text.split("=", 1) for text in arguments if "=" in text)
+    if not paths:
         raise UserError("verify: give the folder of at least one ledger")
-    for text in arguments:
-        if "=" in text:
-            raise UserError(f"verify: takes no options, not '{text}'")
-    found = find([Path(text) for text in arguments])
+    for name in options:
+        if name != "salt":
+            raise UserError(f"verify: no option '{name}'{suggest(name, ['salt'])}; it takes salt=FILE, the salt that was revealed")
+    salt = keep_salt(read_salt(Path(options["salt"])), cache_root()) if "salt" in options else None
+    found = find(paths)
     total = len(found.trials) + len(found.damaged)
     console = Console(highlight=False)
     done: list[Verified] = []
     with console.status("verifying") as status:
-        for outcome in verify(found, Project(root), cache_root()):
+        for outcome in verify(found, Project(root), cache_root(), salt):
             done.append(outcome)
             status.update(f"verifying: {len(done)} of {total}")
     _print(console, done)

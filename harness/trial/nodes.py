@@ -149,7 +149,7 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
     workload = load_workload(Path(spec.workload_path), spec.workload)
     view = View(
         source=trial / "source",
-        data=prepare(workload, cache),
+        data=prepare(workload, cache, spec.salt),
         scratch=trial / "scratch",
         checkpoint=trial / "checkpoint" / order.checkpoint if order.checkpoint else None,
         workload=Path(spec.workload_path),

@@ -34,8 +34,8 @@ class Verified:
     problems: tuple[str, ...]
 
 
-def verify(found: Found, project: Project, cache: Path) -> Iterator[Verified]:
-    """Yields the outcome of each trial, those of one workload together."""
+def verify(found: Found, project: Project, cache: Path, salt: str | None = None) -> Iterator[Verified]:
+    """Yields the outcome of each trial, those of one workload together; with a `salt` (its commitment) all must have been run under it."""
     together = campaign.campaigns(found.trials, project)
     repeated = campaign.repeats(found.trials)
     for folder, problems in found.damaged.items():
@@ -47,11 +47,15 @@ def verify(found: Found, project: Project, cache: Path) -> Iterator[Verified]:
     for trial in _by_workload(found.trials):
         problems = [problem for check in CHECKS for problem in _safely(check, trial)]
         problems += together.get(trial.folder, []) + repeated.get(trial.folder, [])
+        if salt not in (None, trial.spec.salt):
+            problems.append(f"spec.json: salt is {trial.spec.salt}, the commitment to the one given is {salt}")
         version = list(agreement.workload_version(trial, project))
         how = "-"
         if trial.record.reached is not None and (trial.folder / "target.safetensors").exists():
-            how = "no" if version else "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
-            problems += [] if version else _safely(again.check, trial)
+            lacks_salt = not version and again.lacks_salt(trial)
+            exactly = "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
+            how = "no" if version else "no, needs salt=" if lacks_salt else exactly
+            problems += [] if version or lacks_salt else _safely(again.check, trial)
         yield Verified(trial.ledger, trial.name, trial.record.verdict, how, tuple(dict.fromkeys([*problems, *version])))
 
 

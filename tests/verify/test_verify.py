@@ -300,7 +300,9 @@ WRONG = {
     "verify": "give the folder of at least one ledger",
     "verify nowhere": "no folder nowhere",
     "verify workloads": "no trial in it",
-    "verify ledger out=x": "takes no options, not 'out=x'",
+    "verify ledger out=x": "no option 'out'",
+    "verify ledger slat=x": "no option 'slat'; did you mean 'salt'?",
+    "verify ledger salt=nowhere": "salt=nowhere is no file",
 }
 
 
