@@ -1,10 +1,10 @@
 """finishline: a race between training algorithms.
 
-  finishline run workload=lm/cpu submission=nadamw [hp.NAME=VALUE] [seed=1] [out=DIR]
+  finishline run workload=lm/cpu submission=nadamw [hp.NAME=VALUE] [seed=1] [salt=FILE] [out=DIR]
       one trial; exit code 0 when the target is met, 3 when not
   finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self|external|quick] [studies=1] [seed=1]
                     [launcher=local|debug|slurm] [racing=time|steps|cpu_time|off] [retries=1] [hardware=NAME] [log=csv|wandb]
-                    [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true] [key=PRIVATE_KEY]
+                    [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true] [key=PRIVATE_KEY] [salt=FILE]
       a campaign; started again it does only what is missing; all options are explained in configs/launch.yaml
   finishline status DIR [--json]
       where a campaign stands: each cell, hours spent and to come
@@ -12,7 +12,7 @@
       takes a campaign's jobs out of Slurm's queue; `launch` submits them again
   finishline check SUBMISSION [ruleset=self] [hp.NAME=VALUE]
       what is wrong with a submission (name or folder), in seconds and without a GPU; exit code 1 when it breaks a rule
-  finishline verify DIR [DIR...] [key=PUBLIC_KEY]
+  finishline verify DIR [DIR...] [key=PUBLIC_KEY] [salt=FILE]
       whether ledgers can be what they say: weights evaluated again, hashes, signature, clocks, seeds, and whether
       a planned trial is missing; exit code 1 when anything is off
   finishline sign DIR key=PRIVATE_KEY [incomplete=true] [again=true]

@@ -1,5 +1,6 @@
 """The command line's overrides, composed by Hydra over configs/, checked, and turned into dataclasses."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -27,7 +28,9 @@ class RunOptions:
     seed: int = 1
     out: str | None = None
     ranks: int | None = None
+    salt: str | None = None
     evaluation_period: float = 0.025
+    checkpoint_period_s: float = 60.0
     sandbox: str = "auto"
     log: str = "csv"
     ruleset: Any = MISSING  # a Ruleset
@@ -51,7 +54,9 @@ class LaunchOptions:
     unconfirmed_hours: float = 24.0
     hardware: str | None = None
     ranks: int | None = None
+    salt: str | None = None
     evaluation_period: float = 0.025
+    checkpoint_period_s: float = 60.0
     sandbox: str = "auto"
     log: str = "csv"
     key: str | None = None
@@ -163,6 +168,8 @@ def _known_choice(configs: Path, group: str, arguments: Sequence[str]) -> None:
 def _check(verb: str, result: RunOptions | LaunchOptions | CalibrateOptions) -> None:
     if not 0 < result.evaluation_period <= 1:
         raise UserError(f"{verb}: evaluation_period is a share of the step hint, above 0 and at most 1, not {result.evaluation_period}")
+    if not isinstance(result, CalibrateOptions) and not 0 <= result.checkpoint_period_s < math.inf:
+        raise UserError(f"{verb}: checkpoint_period_s is a number of seconds of 0 or more, not {result.checkpoint_period_s}")
     if isinstance(result, LaunchOptions) and result.studies is not None and result.studies < 1:
         raise UserError(f"{verb}: studies must be at least 1, not {result.studies}")
     if isinstance(result, LaunchOptions) and result.retries < 0:

@@ -1,6 +1,6 @@
 """The data cache: every workload's splits, made once, as Hugging Face `datasets` Arrow folders.
 
-    <cache>/<name>-<tier>-v<version>-<hash of its data settings>/
+    <cache>/<name>-<tier>-v<version>-<hash of its data settings>[-salt-<commitment, shortened>]/
         train/ valid/ test/ [shared/]     one Arrow data set each, the columns fixed-size
         manifest.json                     sha256 of every file; written last
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from harness.errors import UserError
 from harness.files import sync_folder, write_atomically
+from harness.salt import kept_salt
 from harness.workload import Workload, WorkloadConfig
 
 CACHE_VARIABLE = "FINISHLINE_CACHE"
@@ -31,30 +32,43 @@ def cache_root() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or Path(base) / "finishline").absolute()
 
 
-def data_folder(config: WorkloadConfig, cache: Path) -> Path:
-    """Returns where the data of this workload lie, made or not."""
+class SaltMissing(UserError):
+    """Held-out data are not here, and cannot be drawn without their salt."""
+
+
+def data_folder(config: WorkloadConfig, cache: Path, salt: str | None = None) -> Path:
+    """Returns where the data of this workload lie, made or not; `salt` is the commitment to what its held-out splits are drawn under."""
     settings = json.dumps(dict(config.data), sort_keys=True)
-    return cache / f"{config.name}-{config.tier}-v{config.version}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    name = f"{config.name}-{config.tier}-v{config.version}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    return cache / (name if salt is None else f"{name}-salt-{salt[:16]}")
 
 
-def prepare(workload: Workload, cache: Path) -> Path:
+def prepare(workload: Workload, cache: Path, salt: str | None = None) -> Path:
     """Returns the folder with the workload's data, making it first where it is missing or damaged.
+
+    `salt` is the commitment to a salt, which is asked for only where the held-out splits are to be drawn.
 
     Safe when several processes start at once, and after one of them died: each builds aside, the first rename wins.
 
     Raises:
         UserError: the cache cannot be written.
+        SaltMissing: neither data nor salt are in the cache.
     """
-    folder = data_folder(workload.config, cache)
+    salt = salt if workload.draws_held_out else None
+    folder = data_folder(workload.config, cache, salt)
     if is_whole(folder):
         return folder
+    secret = kept_salt(salt, cache) if salt else None
+    if salt and secret is None:
+        words = f"the held-out data of {workload.config.id} are drawn under a salt (its commitment: {salt}), and neither is in {cache}"
+        raise SaltMissing(f"{words}: give salt=FILE, or share the cache (FINISHLINE_CACHE) with who has it")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=cache, prefix=f".{folder.name}."))
     except OSError as error:
         raise UserError(f"the data cache {cache} cannot be written ({error.strerror}): set {CACHE_VARIABLE} to a folder that can") from None
     try:
-        workload.make_data(aside)
+        workload.make_data(aside, secret)
         manifest = {str(path.relative_to(aside)): _sha256(path) for path in sorted(aside.rglob("*")) if path.is_file()}
         write_atomically(aside / "manifest.json", json.dumps(manifest, indent=1))
         aside.chmod(0o755)

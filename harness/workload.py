@@ -110,14 +110,17 @@ class Workload(ABC):
     """Installed distributions that contain held-out data; the sandbox shows a runner none of their files."""
     runner_modules: tuple[str, ...] = ()
     """Modules beside the workload's folder that its code imports. A runner is shown these, its `workload.py` and its `model.py` alone."""
+    draws_held_out = False
+    """Whether the held-out splits are drawn at random, so that they can be drawn under a secret salt."""
 
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
 
     @abstractmethod
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Makes or collects all splits and writes them below `folder` with `harness.data.write_columns`, one sub-folder a split.
 
+        Where `draws_held_out`, the seeds of the held-out splits are those of `harness.salt.split_seed`; nothing else depends on the salt.
         Runs once per machine in an empty folder of the cache (see `harness.data`). The runner is shown `train` (and `shared`) alone.
         """
 

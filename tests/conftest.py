@@ -34,7 +34,7 @@ class Net(nn.Module):
         return self.linear(nn.functional.dropout(x, 0.1, self.training))[:, 0]
 
 class Toy(Workload):
-    def make_data(self, folder):
+    def make_data(self, folder, salt=None):
         weights = np.arange(8, dtype=np.float32) / 8
         for number, (split, size) in enumerate({"train": 512, "valid": 64, "test": 64}.items()):
             x = np.random.default_rng(number).normal(size=(size, 8)).astype(np.float32)

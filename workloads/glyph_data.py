@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data import write_columns
+from harness.salt import split_seed
 
 CLASSES = 16
 FAMILIES = 4
@@ -112,10 +113,10 @@ def draw_split(style: GlyphStyle, pixels: int, seed: int, count: int) -> tuple[N
     return np.concatenate([draw(style, pixels, seed, ids, labels_N[ids]) for ids in chunks]), labels_N
 
 
-def write_splits(folder: Path, style: GlyphStyle, pixels: int, sizes: Mapping[str, int]) -> None:
+def write_splits(folder: Path, style: GlyphStyle, pixels: int, sizes: Mapping[str, int], salt: bytes | None = None) -> None:
     """Writes the columns `image` (uint8) and `label` of each split, in as many samples as `sizes` says, to a sub-folder of its name."""
     for split, count in sizes.items():
-        images_NHWC, labels_N = draw_split(style, pixels, SPLIT_SEEDS[split], count)
+        images_NHWC, labels_N = draw_split(style, pixels, split_seed(SPLIT_SEEDS[split], split, salt), count)
         write_columns(folder / split, {"image": images_NHWC, "label": labels_N})
 
 

@@ -47,6 +47,7 @@ class ImageClassification(Workload):
     """Classifies square RGB images; a subclass adds the data and the model."""
 
     runner_modules = ("image_classification",)
+    draws_held_out = True
 
     def load(self, folder: Path, split: str) -> ImageSplit:
         """Returns a split as `make_data` wrote it."""

@@ -15,6 +15,7 @@ from harness.errors import UserError, suggest
 from harness.hardware import this_machine
 from harness.project import Project
 from harness.rulesets import Racing
+from harness.salt import commitment, read_salt
 from harness.trial.owner import Owner, Taken
 
 PATIENCE_S = 60.0
@@ -78,9 +79,23 @@ def extended(project: Project, given: LaunchOptions, named: frozenset[str], earl
     workloads, submissions = list(given.workloads), list(given.submissions)
     studies = given.studies or (earlier.studies if earlier and "ruleset" not in named else given.ruleset.studies)
     racing = cast(Racing, given.racing)
-    plan = Plan(given.seed, given.ruleset, given.evaluation_period, given.sandbox, studies, (), (), racing, given.hardware, given.ranks)
+    salt = commitment(read_salt(Path(given.salt))) if given.salt else None
+    plan = Plan(
+        seed=given.seed,
+        ruleset=given.ruleset,
+        evaluation_period=given.evaluation_period,
+        sandbox=given.sandbox,
+        studies=studies,
+        workloads=(),
+        submissions=(),
+        racing=racing,
+        hardware=given.hardware,
+        ranks=given.ranks,
+        salt=salt,
+        checkpoint_period_s=given.checkpoint_period_s,
+    )
     if earlier is not None:
-        keeps = ("seed", "ruleset", "evaluation_period", "sandbox", "racing", "hardware", "ranks")
+        keeps = ("seed", "ruleset", "evaluation_period", "sandbox", "racing", "hardware", "ranks", "salt", "checkpoint_period_s")
         kept = {name: getattr(earlier, name) for name in keeps if name not in named}
         plan = replace(plan, studies=max(studies, earlier.studies), **kept)
         workloads = list(dict.fromkeys((*(w.id for w in earlier.workloads), *workloads)))

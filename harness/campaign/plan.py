@@ -32,7 +32,7 @@ class Plan:
     """All trials of some submissions on some workloads under a ruleset.
 
     The seed of a trial depends on (campaign seed, workload, study, trial) alone: all submissions start a cell's trial from the same weights
-    and see the same data in the same order.
+    and see the same data in the same order. `salt` is the commitment to what held-out data are drawn under, `None` for the public seed.
     """
 
     seed: int
@@ -45,11 +45,13 @@ class Plan:
     racing: Racing = "time"
     hardware: str | None = None
     ranks: int | None = None
+    salt: str | None = None
+    checkpoint_period_s: float = 60.0
 
     @property
     def campaign(self) -> str:
         """The identity of the campaign: what can never change in it."""
-        return content_hash([self.seed, asdict(self.ruleset), self.evaluation_period])
+        return content_hash([self.seed, asdict(self.ruleset), self.evaluation_period, self.salt])
 
     def trials(self, project: Project) -> Iterator[TrialSpec]:
         """Yields every trial, study by study, so that an interrupted campaign has whole boards."""
@@ -78,6 +80,8 @@ class Plan:
             campaign=self.campaign,
             study=study,
             trial=trial,
+            salt=self.salt,
+            checkpoint_period_s=self.checkpoint_period_s,
         )
 
 
@@ -104,8 +108,10 @@ def single_trial(
     campaign: str | None = None,
     study: int = 1,
     trial: int = 1,
+    salt: str | None = None,
+    checkpoint_period_s: float = 60.0,
 ) -> TrialSpec:
-    """Returns the spec of one trial; the evaluation period is a share of the examples of the step hint."""
+    """Returns the spec of one trial; the evaluation period is a share of the examples of the step hint, the salt a commitment."""
     number = (study - 1) * ruleset.trials + trial - 1
     return TrialSpec(
         campaign=campaign,
@@ -122,6 +128,8 @@ def single_trial(
         trial=trial,
         seed=seed,
         sandbox=sandbox,
+        salt=salt,
+        checkpoint_period_s=checkpoint_period_s,
     )
 
 
@@ -181,9 +189,11 @@ def read_plan(ledger: Path) -> Plan | None:
             racing=content["racing"],
             hardware=content["hardware"],
             ranks=content["ranks"],
+            salt=content["salt"],
+            checkpoint_period_s=content["checkpoint_period_s"],
         )
         if plan.campaign != content["campaign"]:
-            raise ValueError("its campaign is not that of its seed, ruleset and evaluation period")
+            raise ValueError("its campaign is not that of its seed, ruleset, evaluation period and salt")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{ledger / FILE} is not a campaign's plan ({type(error).__name__}: {' '.join(str(error).split())})") from None
     return plan
@@ -198,6 +208,8 @@ def _fixed(plan: Plan) -> dict[str, Any]:
         "sandbox": plan.sandbox,
         "hardware": plan.hardware,
         "number of ranks": plan.ranks,
+        "salt": plan.salt,
+        "checkpoint period": plan.checkpoint_period_s,
     }
     fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
     fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}

@@ -62,7 +62,7 @@ class Net(nn.Module):
 class Tiny(Workload):
     """The class is a linear function of token and image."""
 
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Makes none: the data are made in memory."""
 
     def load(self, folder: Path, split: str) -> Any:

@@ -24,6 +24,7 @@ from harness.launch.workers import run_in_workers
 from harness.ledger.signature import read_private_key
 from harness.log.watchers import watched
 from harness.project import Project
+from harness.salt import keep_salt, read_salt
 from harness.trial.import_check import check_importable
 from harness.trial.spec import TrialSpec
 
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         if isinstance(given.launcher, Slurm):
             console.print(preview(due, ledger, given.launcher), soft_wrap=True, markup=False)
         return 0
+    if given.salt:
+        keep_salt(read_salt(Path(given.salt)), cache_root())
     ledger, plan = publish(project, given, named)
     for name in given.withdraw:
         withdraw(ledger, name)

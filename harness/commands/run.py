@@ -12,6 +12,7 @@ from harness.data import cache_root
 from harness.display import Display
 from harness.log.watchers import watched
 from harness.project import Project
+from harness.salt import keep_salt, read_salt
 from harness.trial.import_check import check_importable
 from harness.trial.referee import run_trial
 
@@ -21,7 +22,18 @@ def main(arguments: Sequence[str], root: Path) -> int:
     project, given = Project(root), options(Project(root).configs, "run", RunOptions, arguments)
     workload = with_ranks(project.workload(given.workload), given.ranks)
     submission = single_point(project, given.submission, given.hp, given.ruleset)
-    spec = single_trial(project, submission, workload, given.ruleset, given.evaluation_period, given.sandbox, given.seed)
+    salt = keep_salt(read_salt(Path(given.salt)), cache_root()) if given.salt else None
+    spec = single_trial(
+        project,
+        submission,
+        workload,
+        given.ruleset,
+        given.evaluation_period,
+        given.sandbox,
+        given.seed,
+        salt=salt,
+        checkpoint_period_s=given.checkpoint_period_s,
+    )
     check_importable(Path(submission.path), given.sandbox)
     console = Console(highlight=False)
     time = datetime.now().strftime("%Y%m%d-%H%M%S")

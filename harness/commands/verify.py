@@ -11,10 +11,12 @@ from harness.data import cache_root
 from harness.errors import UserError, suggest
 from harness.ledger.signature import read_public_key
 from harness.project import Project
+from harness.salt import keep_salt, read_salt
 from harness.verify.ledger import Verified, verify
 from harness.verify.trial import find
 
 HEADER = ("trial", "verdict", "evaluated again", "outcome")
+OPTIONS = {"key": "key=FILE, the organiser's public key,", "salt": "salt=FILE, the salt that was revealed"}
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -24,15 +26,16 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if not paths:
         raise UserError("verify: give the folder of at least one ledger")
     for name in options:
-        if name != "key":
-            raise UserError(f"verify: no option '{name}'{suggest(name, ['key'])}; it takes key=FILE, the organiser's public key")
+        if name not in OPTIONS:
+            raise UserError(f"verify: no option '{name}'{suggest(name, OPTIONS)}; it takes {' and '.join(OPTIONS.values())}")
     key = read_public_key(Path(options["key"])) if "key" in options else None
+    salt = keep_salt(read_salt(Path(options["salt"])), cache_root()) if "salt" in options else None
     found = find(paths)
     total = len(found.trials) + len(found.damaged)
     console = Console(highlight=False)
     done: list[Verified] = []
     with console.status("verifying") as status:
-        for outcome in verify(found, Project(root), cache_root(), key):
+        for outcome in verify(found, Project(root), cache_root(), key, salt):
             done.append(outcome)
             status.update(f"verifying: {len(done)} of {total}")
     _print(console, done)

@@ -174,7 +174,7 @@ def _ranks_of(order: Order, spec: TrialSpec, trial: Path, node: int, cache: Path
         yield Failed(verdict="crashed", reason=f"this node is '{machine.fingerprint}' and the first one '{order.fingerprint}'")
     assert order.layout is not None
     workload = load_workload(Path(spec.workload_path), spec.workload)
-    mounts = Mounts.of(workload, Path(spec.workload_path), source=trial / "source", data=prepare(workload, cache))
+    mounts = Mounts.of(workload, Path(spec.workload_path), source=trial / "source", data=prepare(workload, cache, spec.salt))
     sandbox = build(choose(spec.sandbox), mounts, alone=False)
     first = node * order.layout.local_ranks
     layout = msgspec.structs.replace(order.layout, first_rank=first)

@@ -132,7 +132,7 @@ class Record:
             metric=workload.metric,
             direction=workload.direction,
             target=workload.target,
-            salt=getattr(spec, "salt", None),
+            salt=spec.salt,
             **results,
         )
 

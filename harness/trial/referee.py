@@ -99,7 +99,7 @@ class Referee:
         adopt_orphans()
         self.machine = machine = this_machine()
         workload = load_workload(Path(self.spec.workload_path), self.spec.workload)
-        data = prepare(workload, self.cache)
+        data = prepare(workload, self.cache, self.spec.salt)
         self.folder.open(self.spec, machine)
         self.probe = probe(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()

@@ -4,12 +4,14 @@ All three see the same: names and contents of its plain files, hidden ones and b
 """
 
 import hashlib
+import io
 import lzma
 import os
 import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError
 from harness.rulesets import Ruleset
@@ -51,13 +53,14 @@ def copy_folder(folder: Path, copy: Path) -> None:
         shutil.copyfile(path, place)
 
 
-class _Tar:
+class _Tar(io.RawIOBase):
     """What a tar is written to: only its hash is kept."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sha256 = hashlib.sha256()
 
-    def write(self, block: bytes) -> int:
+    def write(self, block: Any) -> int:
         self.sha256.update(block)
         return len(block)
 
@@ -70,7 +73,7 @@ class _CompressedTar(_Tar):
         self._folder, self._ruleset = folder, ruleset
         self._xz, self._bytes = lzma.LZMACompressor(preset=9), 0
 
-    def write(self, block: bytes) -> int:
+    def write(self, block: Any) -> int:
         self._add(self._xz.compress(block), "more than ")
         return super().write(block)
 

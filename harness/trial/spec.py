@@ -15,7 +15,7 @@ HyperparameterValue = float | int | str | bool
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """Submission x workload x hyperparameters x seed. Field by field as in docs/ledger.md."""
+    """Submission x workload x hyperparameters x seed. Field by field as in docs/ledger.md; `salt` is the commitment."""
 
     campaign: str | None
     submission: str
@@ -32,6 +32,7 @@ class TrialSpec:
     seed: int
     sandbox: str = "none"
     checkpoint_period_s: float = 60.0
+    salt: str | None = None
 
     def folder(self, ledger: Path) -> Path:
         """Returns where this trial lies in a ledger."""

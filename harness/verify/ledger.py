@@ -35,7 +35,7 @@ class Verified:
     problems: tuple[str, ...]
 
 
-def verify(found: Found, project: Project, cache: Path | None, key: str | None = None) -> Iterator[Verified]:
+def verify(found: Found, project: Project, cache: Path | None, key: str | None = None, salt: str | None = None) -> Iterator[Verified]:
     """Yields what is off with each ledger's plan and signature, and the outcome of each trial, those of one workload together.
 
     Args:
@@ -43,6 +43,7 @@ def verify(found: Found, project: Project, cache: Path | None, key: str | None =
         project: where the workloads are.
         cache: where data are kept; None: no weights are evaluated again.
         key: the public key that must have signed; None: any, or none.
+        salt: the commitment to the salt that all must have been run under; None: any, or none.
     """
     plans = {part.ledger: campaign.planned(part, project) for part in found.parts}
     for part in found.parts:
@@ -60,11 +61,15 @@ def verify(found: Found, project: Project, cache: Path | None, key: str | None =
     for trial in _by_workload(found.trials):
         problems = [problem for check in CHECKS for problem in _safely(check, trial)]
         problems += campaign.off_plan(trial.folder, trial.spec, plans[str(trial.ledger)]) + repeated.get(trial.folder, [])
+        if salt not in (None, trial.spec.salt):
+            problems.append(f"spec.json: salt is {trial.spec.salt}, the commitment to the one given is {salt}")
         version = list(agreement.workload_version(trial, project))
         how = "-"
         if again and trial.record.reached is not None and (trial.folder / "target.safetensors").exists():
-            how = "no" if version else "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
-            problems += [] if version else _safely(again.check, trial)
+            lacks_salt = not version and again.lacks_salt(trial)
+            exactly = "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
+            how = "no" if version else "no, needs salt=" if lacks_salt else exactly
+            problems += [] if version or lacks_salt else _safely(again.check, trial)
         yield Verified(trial.ledger, trial.name, trial.record.verdict, how, tuple(dict.fromkeys([*problems, *version])))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from harness.data import prepare
+from harness.data import SaltMissing, prepare
 from harness.hardware import this_machine, versions
 from harness.plugins import load_workload
 from harness.project import Project
@@ -21,7 +21,7 @@ class Reevaluation:
     def __init__(self, project: Project, cache: Path) -> None:
         self._project, self._cache = project, cache
         self._machine = this_machine()
-        self._workload = ""
+        self._of_what: tuple[str, str | None] = "", None
         self._evaluator: Evaluator | None = None
 
     def tolerance(self, trial: Trial) -> float:
@@ -34,7 +34,7 @@ class Reevaluation:
         """Yields numbers of the row at the target that do not come out again."""
         row = trial.record.reached
         assert row is not None
-        evaluator = self._of(trial.spec.workload.id)
+        evaluator = self._of(trial)
         try:
             evaluator.load(trial.folder / "target.safetensors")
         except Exception as error:
@@ -51,9 +51,19 @@ class Reevaluation:
         if not reached(trial.spec.workload, now) and tolerance == 0:
             yield "evaluated again, the weights do not meet the target"
 
-    def _of(self, workload_id: str) -> Evaluator:
-        if self._workload != workload_id or self._evaluator is None:
-            config = self._project.workload(workload_id)
+    def lacks_salt(self, trial: Trial) -> bool:
+        """Whether the trial's held-out data are not here, and cannot be drawn without their salt."""
+        try:
+            self._of(trial)
+        except SaltMissing:
+            return True
+        return False
+
+    def _of(self, trial: Trial) -> Evaluator:
+        what = trial.spec.workload.id, trial.spec.salt
+        if self._of_what != what or self._evaluator is None:
+            config = self._project.workload(trial.spec.workload.id)
             workload = load_workload(self._project.workload_folder(config), config)
-            self._workload, self._evaluator = workload_id, Evaluator(workload, prepare(workload, self._cache))
+            self._evaluator = Evaluator(workload, prepare(workload, self._cache, trial.spec.salt))
+            self._of_what = what
         return self._evaluator

@@ -268,6 +268,8 @@ WRONG = {
     "verify ledger out=x": "no option 'out'",
     "verify ledger key=nowhere": "key=nowhere cannot be read",
     "verify ledger key=workloads/toy/workload.py": "is not a public OpenSSH key of kind ed25519",
+    "verify ledger slat=x": "no option 'slat'; did you mean 'salt'?",
+    "verify ledger salt=nowhere": "salt=nowhere is no file",
 }
 
 

@@ -1,7 +1,8 @@
 """Makes the click log of click/cpu: a simulated search engine whose true click probabilities are known.
 
 Shapes: S sessions, Q queries, C candidate documents of a query, K ranks shown, D features; an id is query * C + candidate.
-Random numbers are numpy's PCG64 streams: seed 7 for the world that the splits share; 11, 12 and 13 for train, valid and test.
+Random numbers are numpy's PCG64 streams: seed 7 for the world that the splits share; 11 for the training
+sessions; 12 and 13 for those of valid and test, or what a salt says.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from harness.salt import split_seed
 
 if TYPE_CHECKING:
     from workloads.click.workload import DataConfig
@@ -62,14 +65,14 @@ def examination(ranks: int) -> np.ndarray:
     return sigmoid(2.0 - 1.3 * np.log(rank) - 0.6 * np.log(np.maximum(rank - last, 1)) + 1.0 * (last > 0))
 
 
-def make_split(world: World, split: str, sessions: int) -> dict[str, np.ndarray]:
-    """Returns the sessions of a split.
+def make_split(world: World, split: str, sessions: int, salt: bytes | None = None) -> dict[str, np.ndarray]:
+    """Returns the sessions of a split; those of a held-out one are drawn under the salt.
 
     Returns:
         ids: what was shown, int32, shape (S, K); clicks: uint8, shape (S, K);
         p: the true probability of each click given the earlier clicks, float32, shape (S, K).
     """
-    rng = np.random.Generator(np.random.PCG64(SPLIT_SEEDS[split]))
+    rng = np.random.Generator(np.random.PCG64(split_seed(SPLIT_SEEDS[split], split, salt)))
     chunks = [_sessions(world, min(CHUNK, sessions - start), rng) for start in range(0, sessions, CHUNK)]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 

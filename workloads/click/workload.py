@@ -48,6 +48,8 @@ class ClickData:
 class ClickModel(Workload):
     """A neural user browsing model; its metric is the share of the possible gain over the click-through rate by rank."""
 
+    draws_held_out = True
+
     def __init__(self, config: WorkloadConfig) -> None:
         super().__init__(config)
         try:
@@ -55,7 +57,7 @@ class ClickModel(Workload):
         except TypeError as error:
             raise UserError(f"the settings of {config.id} do not fit: {error}") from None
 
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Simulates the sessions; the features are shared, the true probabilities stay with the held-out splits."""
         from workloads.click.data import make_split, make_world
 
@@ -64,7 +66,7 @@ class ClickModel(Workload):
         train = make_split(world, "train", self.data_config.train_sessions)
         write_columns(folder / "train", {"ids": train["ids"], "clicks": train["clicks"]})
         for split in ("valid", "test"):
-            write_columns(folder / split, make_split(world, split, self.data_config.held_out_sessions))
+            write_columns(folder / split, make_split(world, split, self.data_config.held_out_sessions, salt))
 
     def load(self, folder: Path, split: str) -> ClickData:
         """Returns one split and the features of all ids."""

@@ -50,7 +50,7 @@ class LanguageModel(Workload):
         except TypeError as error:
             raise UserError(f"the settings of {config.id} do not fit: {error}") from None
 
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Writes the text of the three splits, one byte a row."""
         from workloads.lm.data import read_splits
 

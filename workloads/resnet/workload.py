@@ -20,11 +20,11 @@ class ResNetWorkload(ImageClassification):
         except TypeError as error:
             raise UserError(f"the settings of {config.id} do not fit: {error}") from None
 
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Draws the glyphs."""
         from workloads.resnet.data import make
 
-        make(folder, self.data_config)
+        make(folder, self.data_config, salt)
 
     def build_model(self) -> ResNet:
         """Returns the network; it runs in channels_last memory order because its inputs do."""

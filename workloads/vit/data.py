@@ -16,6 +16,6 @@ STYLE = GlyphStyle(
 )
 
 
-def make(folder: Path, config: DataConfig) -> None:
-    """Writes all splits below `folder`."""
-    write_splits(folder, STYLE, config.pixels, config.sizes)
+def make(folder: Path, config: DataConfig, salt: bytes | None = None) -> None:
+    """Writes all splits below `folder`, the held-out ones drawn under the salt."""
+    write_splits(folder, STYLE, config.pixels, config.sizes, salt)

@@ -20,11 +20,11 @@ class ViTWorkload(ImageClassification):
         except TypeError as error:
             raise UserError(f"the settings of {config.id} do not fit: {error}") from None
 
-    def make_data(self, folder: Path) -> None:
+    def make_data(self, folder: Path, salt: bytes | None = None) -> None:
         """Draws the glyphs."""
         from workloads.vit.data import make
 
-        make(folder, self.data_config)
+        make(folder, self.data_config, salt)
 
     def build_model(self) -> VisionTransformer:
         """Returns the transformer; its head starts at zero."""
