@@ -97,7 +97,7 @@ def test_submissions_of_a_cell_share_their_seed(project: World) -> None:
 def test_list(project: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"], project.root) == 0
     out = capsys.readouterr().out
-    assert re.search(r"toy/cpu\s+squared_error\s+<= 0.05\s+20 s", out)
+    assert re.search(r"toy/cpu\s+squared_error\s+<= 0.05\s+<= 1\s+20 s", out)
     assert "quick" in out
     assert "learning_rate=0.02" in out
 

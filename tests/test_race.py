@@ -58,7 +58,7 @@ def test_the_board_is_the_same_with_racing_and_without(racers: World) -> None:
 
 
 def test_what_was_stopped_goes_on_when_the_reason_falls_away(racers: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert launch(racers, "submissions=[a_fast,c_slow]", "racing=steps", "out=mine") == 0
+    assert launch(racers, "submissions=[a_fast,c_slow]", "racing=steps", "out=mine", "checkpoint_period_s=0") == 0
     assert verdicts(racers.root / "mine")["c_slow"] == "stopped"
     (folder,) = (racers.root / "mine" / "c_slow").rglob("trial_1")
     stopped = json.loads((folder / "record.json").read_text())

@@ -43,7 +43,7 @@ def read_campaign(ledger: Path) -> dict[str, Any] | None:
             raise UserError(f"{path}: schema {content['schema']}, but this finishline reads {SCHEMA}: use the version that wrote it")
         if content.pop("content_hash") != content_hash(content):
             raise UserError(f"{path} was changed by hand: put it back, or choose another out=")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except UserError:
         raise

@@ -138,7 +138,7 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
 
 
 def load_state(path: Path | str) -> dict[str, Any]:
-    """Reads what `memory_file.write_state` wrote; nothing in the file is executed."""
+    """Reads what `hand_in.write_state` wrote; nothing in the file is executed."""
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
 

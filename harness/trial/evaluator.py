@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from harness.trial.checkpoint import load_weights
-from harness.trial.memory_file import weights_bytes
+from harness.trial.hand_in import weights_bytes
 from harness.workload import Evaluation, Workload
 
 

@@ -31,7 +31,8 @@ from harness.stream import Stream
 from harness.submission import Setting, StateError, Submission, WorkloadFacts
 from harness.trial.checkpoint import load_state, load_weights, random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
-from harness.trial.memory_file import memory_file, path_of, write_state, write_weights
+from harness.trial.hand_in import write_state, write_weights
+from harness.trial.memory_file import memory_file, path_of
 from harness.trial.messages import (
     MAX_REASON,
     Channel,
