@@ -1,249 +1,97 @@
-"""Takes the referee's defences away, one at a time, in a copy of the project, and looks whether the cheats of tests/cheats notice.
+"""Takes the referee's defences away, one at a time, in a copy of the project, and looks whether a test notices.
 
     .venv/bin/python benchmarks/defences.py [WORDS of one defence]
 
-A defence without which everything still passes is either a second line behind another one or untested; they are listed at the end.
+A defence is marked in the code of harness/trial by a comment, `# defence: NAME`, at the end of a statement's first line or in the line
+above it. Without it a condition is never true, and any other statement does nothing. One without which everything still passes is either
+a second line behind another one or untested; they are listed at the end.
 """
 
+import ast
+import io
 import subprocess
 import sys
 import tempfile
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/trial/test_cheats.py", "tests/trial/test_sandbox.py")
-LEFT_OUT = (".venv", ".git", "results", "__pycache__")
+LEFT_OUT = (".venv", ".git", ".worktrees", "results", "__pycache__")
+MARK = "# defence: "
+NOTICED_BY = {
+    "a checkpoint must have been asked for": "checkpoint_unasked",
+    "a failed attempt is kept": "crash_and_reroll or hang",
+    "a message has a limit": "junk_without_end or many_descriptors",
+    "a pause goes forwards": "pause_backwards or pause_fewer or pause_restored",
+    "a rank hands in once": "rank_of_nobody",
+    "a state is sealed": "checkpoint_unsealed",
+    "an evaluation is due": "pause_early or pause_soon or pause_again",
+    "constants of the model stay": "change_a_constant",
+    "descriptors are counted": "no_descriptors or two_descriptors or half_a_checkpoint",
+    "functions stay": "patch_messages or patch_time",
+    "memory is limited in the process": "one_allocation",
+    "memory is watched": "many_children",
+    "modules stay in training mode": "evaluation_mode",
+    "nothing counts after the budget": "handed_in_after_the_budget",
+    "only what belongs may come": "ready_again",
+    "processor time is counted": "work_in_state_dict or work_in_done",
+    "restored weights are sealed": "restored_and_open",
+    "restored weights are the checkpoint's": "better_after_a_resume or evaluated_instead",
+    "the guard looks before an evaluation": "patch_time or trace",
+    "the log is cut": "print",
+    "the model's names stay": "add_parameters or rejected_when_the_model",
+    "the model's parameters stay": "add_parameters",
+    "the model's shapes stay": "rejected_when_the_model",
+    "the model's structure stays": "change_dropout or change_the_class",
+    "the size of a file is limited": "one_big_file",
+    "the tree is frozen": "fork or thread or detached",
+    "the tree is killed": "leave_processes",
+    "the workload stays": "patch_the_batches",
+    "there is no trace function": "trace",
+    "weights are of the model's size": "another_size",
+    "weights are sealed": "not_sealed or sealed_but or sealed_for or shared_memory_file",
+    "weights that are too large are not read": "sparse_weights",
+    "who was woken is found": "wake_by_timer-signals or wake_by_a_change-signals",
+}
+"""The tests of tests/trial that should notice when a defence is gone, as `pytest -k` takes them."""
 
 
 @dataclass(frozen=True)
 class Defence:
-    """What is defended, the file of harness/trial that does it, its text, what the text becomes, and the tests that should notice."""
+    """A marked statement: its file, and the line that it begins in."""
 
-    name: str
-    file: str
-    text: str
-    without: str
-    tests: str
+    file: Path
+    line: int
 
 
-DEFENCES = (
-    Defence(
-        "a zombie's other threads are looked at",
-        "processes.py",
-        "if any(state not in _ENDED for state in _thread_states(p.pid))]",
-        'if _thread_states(p.pid)[:1] not in ("Z", "X", "")]',
-        "looks_dead",
-    ),
-    Defence(
-        "the tree is stopped",
-        "processes.py",
-        "            _signal(self._frozen, signal.SIGSTOP)\n",
-        "            return\n",
-        "thread or fork or detached or wake_each",
-    ),
-    Defence(
-        "all of the tree is stopped",
-        "processes.py",
-        "            self._frozen = self.members()\n",
-        "            self._frozen = self.members()[:3]\n",
-        "fork or detached",
-    ),
-    Defence(
-        "work that is called writing is put on the clock",
-        "referee.py",
-        "if self.runner.tree.cpu_s() > before_s + allowance_s:",
-        "if False:",
-        "state_dict or model_hook or work_on_resume",
-    ),
-    Defence("an evaluation must be due", "referee.py", "            self._must_be_due(paused)\n", "", "pause_early or pause_backwards"),
-    Defence(
-        "messages are checked",
-        "runner_process.py",
-        "self.channel = RefereesEnd(here)",
-        "self.channel = Channel(here)",
-        "pause_far or pause_words or verdict or nested or drip",
-    ),
-    Defence(
-        "links are not followed",
-        "checkpoint.py",
-        "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd",
-        "os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd",
-        "link_to_weights or anothers_eval or link_to_restored",
-    ),
-    Defence(
-        "a link to a folder is not followed",
-        "checkpoint.py",
-        "os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC",
-        "os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC",
-        "link_to_folder",
-    ),
-    Defence(
-        "only plain files are read",
-        "checkpoint.py",
-        "if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:",
-        "if False:",
-        "pipe_for_state or link_with_two",
-    ),
-    Defence("sizes are limited", "checkpoint.py", "if facts.st_size > limit_bytes:", "if False:", "enormous_weights"),
-    Defence(
-        "the harness's functions are compared",
-        "guard.py",
-        "(*FUNCTIONS, *_our_functions())",
-        "FUNCTIONS",
-        "patch_messages or patch_runner or patch_the_loss or patch_the_ev",
-    ),
-    Defence(
-        "time's and torch's functions are compared",
-        "guard.py",
-        "(*FUNCTIONS, *_our_functions())",
-        "_our_functions()",
-        "patch_time or patch_sync or patch_torch",
-    ),
-    Defence(
-        "no trace function may be set", "guard.py", "if sys.gettrace() is not None or sys.getprofile() is not None:", "if False:", "trace]"
-    ),
-    Defence(
-        "constants of the model are compared",
-        "guard.py",
-        "if not torch.equal(buffer, self._constants[name]):",
-        "if False:",
-        "change_a_constant",
-    ),
-    Defence(
-        "the model's structure is compared",
-        "guard.py",
-        "if changed := sorted(",
-        "if False and sorted(",
-        "replace_the_model or wrap or change_dropout or change_the_class",
-    ),
-    Defence("the model's parameters are compared", "guard.py", "if parameters != self._parameters:", "if False:", "add_parameters"),
-    Defence("modules must be in training mode", "guard.py", "if not module.training:", "if False:", "evaluation_mode"),
-    Defence(
-        "memory and scratch are watched",
-        "referee.py",
-        "if time.monotonic() < self.watched_s + WATCH_S:",
-        "if True:",
-        "many_children or fill_scratch or many_files",
-    ),
-    Defence(
-        "the size of files is limited",
-        "runner.py",
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))\n",
-        "",
-        "one_big_file",
-    ),
-    Defence(
-        "limits cannot be raised", "runner.py", "(memory_bytes, memory_bytes))", "(memory_bytes, resource.RLIM_INFINITY))", "raise_its"
-    ),
-    Defence(
-        "memory is limited in the process",
-        "runner.py",
-        "    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))\n",
-        "",
-        "one_allocation",
-    ),
-    Defence("scratch and /dev/shm are small", "view.py", '"--size", str(size_bytes), ', "", "fill_tmp or scratch_is_limited"),
-    Defence("/dev is read-only", "sandbox.py", '"--remount-ro", "/dev", ', "", "fill_tmp or attempt"),
-    Defence("/ is read-only", "sandbox.py", ', "--remount-ro", "/"]', "]", "fill_tmp or attempt"),
-    Defence("the kernel's settings are read-only", "sandbox.py", '"--ro-bind", "/proc/sys", "/proc/sys", ', "", "attempt"),
-    Defence("what does not hold is not used", "confine.py", "    if trouble:\n", "    if False:\n", "goes_no_further"),
-    Defence("the runner has a user namespace", "confine.py", "if _libc.unshare(_CLONE_NEWUSER) == 0:", "if False:", "nobody_on_the_host"),
-    Defence(
-        "newer system calls do not exist",
-        "seccomp.py",
-        "    code += _if(_GREATER, LAST[machine], [*newer, _refuse(errno.ENOSYS)])\n",
-        "",
-        "attempt",
-    ),
-    Defence("children stay countable", "seccomp.py", "*_if(_EQUAL, int(signal.SIGCHLD), has_action)", "", "attempt"),
-    Defence("nothing is woken", "seccomp.py", '"kill": [_argument(1), *_refuse_any([sigcont])],', '"kill": [],', "attempt"),
-    Defence("the log is cut", "runner_process.py", "            kept += len(printed)\n", "", "print]"),
-    Defence(
-        "the step count is not read by name",
-        "runner_process.py",
-        "os.pread(self._progress, 8, 0)",
-        "(self._scratch / PROGRESS).read_bytes()",
-        "pipe_for_progress",
-    ),
-    Defence("no network", "sandbox.py", '"--unshare-net", ', "", "network or attempt"),
-    Defence("no other processes", "sandbox.py", '"--unshare-pid", ', "", "nothing and (see_other or referees_memory) or attempt"),
-    Defence("other packages are hidden", "view.py", "if found.is_dir():", "if False:", "attempt"),
-    Defence("held-out distributions are hidden", "packages.py", "if not news or name in hidden:", "if not news:", "declares"),
-    Defence(
-        "generators of data are not shown",
-        "sandbox.py",
-        'for name in ("__init__", "workload", "model"))',
-        'for name in ("__init__", "workload", "model", "data"))',
-        "declares",
-    ),
-    Defence(
-        "held-out data are not shown",
-        "sandbox.py",
-        'for part in ("train", "shared"):',
-        'for part in ("train", "shared", "valid"):',
-        "attempt",
-    ),
-    Defence("folders of any depth are removed", "folder.py", "    except RecursionError:\n", "    except ZeroDivisionError:\n", "bury"),
-    Defence(
-        "the submission is loaded on the clock",
-        "runner.py",
-        "            self.say(Ready())\n            self.wait()\n            self.load_submission()",
-        "            self.load_submission()\n            self.say(Ready())\n            self.wait()",
-        "early]",
-    ),
-    Defence("a state is not unpickled", "checkpoint.py", "weights_only=True", "weights_only=False", "payload"),
-    Defence("a metric must be finite", "../workload.py", "math.isfinite(metric) and", "", "infinite"),
-    Defence(
-        "the test target is met, too",
-        "../workload.py",
-        " and test is not None and self._beyond(test, self.test_target)",
-        " and test is not None",
-        "meets_one_target",
-    ),
-    Defence(
-        "a ledger in plain view is refused",
-        "view.py",
-        "if path.resolve().is_relative_to(folder):",
-        "if False:",
-        "are_refused",
-    ),
-    Defence("size of the source", "source.py", "if self._bytes > self._ruleset.source_bytes:", "if False:", "whatever_carries_it"),
-    Defence("only what counts is copied", "source.py", "shutil.copyfile(path, place)", "shutil.copy2(path, place)", "does_not_count"),
-    Defence(
-        "no links in the source", "source.py", "if path.is_symlink() or not (path.is_file() or path.is_dir()):", "if False:", "plain_files"
-    ),
-    Defence(
-        "CPU seconds of frozen spans are counted",
-        "clock.py",
-        'self._cpu["on" if ended == "time" else "frozen"]',
-        'self._cpu["on"]',
-        "is_counted",
-    ),
-    Defence(
-        "the whole tree is killed",
-        "runner_process.py",
-        "        self.tree.kill()\n",
-        "        self.process.kill()\n",
-        "leave_processes or detached",
-    ),
-)
+def defences() -> dict[str, Defence]:
+    """Returns what is marked in harness/trial, by name; a name that is there twice counts once."""
+    found = {}
+    for file in sorted((PROJECT / "harness" / "trial").glob("*.py")):
+        for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
+            if token.type == tokenize.COMMENT and token.string.startswith(MARK):
+                alone = not token.line[: token.start[1]].strip()
+                found[token.string.removeprefix(MARK)] = Defence(file, token.start[0] + alone)
+    return found
 
 
-TESTS = ("tests/trial/test_cheats.py", "tests/trial/test_source.py", "tests/trial/test_targets.py")
+def without(text: str, line: int) -> str:
+    """Returns a module's text without the statement that begins in a line."""
+    [statement] = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt) and node.lineno == line]
+    part, stand_in = (statement.test, "False") if isinstance(statement, ast.If) else (statement, "pass")
+    lines = text.encode().splitlines(keepends=True)
+    before, after = lines[part.lineno - 1][: part.col_offset], lines[part.end_lineno - 1][part.end_col_offset :]
+    return b"".join([*lines[: part.lineno - 1], before, stand_in.encode(), after, *lines[part.end_lineno :]]).decode()
 
 
-def noticed(defence: Defence, copy: Path) -> list[str]:
+def noticed(name: str, defence: Defence, copy: Path) -> list[str]:
     """Returns the tests that fail without a defence."""
-    words = ["tar", "-cf", "-", *(f"--exclude={name}" for name in LEFT_OUT), "."]
+    words = ["tar", "-cf", "-", *(f"--exclude={left_out}" for left_out in LEFT_OUT), "."]
     archive = subprocess.run(words, cwd=PROJECT, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-xf", "-"], cwd=copy, input=archive, check=True)
-    file = copy / "harness" / "trial" / defence.file
-    text = file.read_text()
-    if text.count(defence.text) != 1:
-        raise SystemExit(f"{defence.name}: {defence.file} does not contain it once: {defence.text!r}")
-    file.write_text(text.replace(defence.text, defence.without))
-    command = [sys.executable, "-m", "pytest", *TESTS, "-q", "-rfE", "-p", "no:cacheprovider", "-k", defence.tests]
+    (copy / defence.file.relative_to(PROJECT)).write_text(without(defence.file.read_text(), defence.line))
+    command = [sys.executable, "-m", "pytest", "tests/trial", "-q", "-rfE", "-p", "no:cacheprovider", "-k", NOTICED_BY[name]]
     out = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False).stdout
     return [line.split("::")[1].split(" - ")[0] for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))]
 
@@ -251,13 +99,13 @@ def noticed(defence: Defence, copy: Path) -> list[str]:
 def main(words: str) -> None:
     """Prints a line for each defence, and those that nothing noticed."""
     silent = []
-    chosen = [defence for defence in DEFENCES if words in defence.name]
-    for defence in chosen:
+    chosen = {name: defence for name, defence in defences().items() if words in name}
+    for name, defence in chosen.items():
         with tempfile.TemporaryDirectory() as copy:
-            failed = noticed(defence, Path(copy))
-        print(f"without '{defence.name}': {len(failed)} tests fail: {', '.join(failed)}", flush=True)
+            failed = noticed(name, defence, Path(copy))
+        print(f"without '{name}': {len(failed)} tests fail: {', '.join(failed)}", flush=True)
         if not failed:
-            silent.append(defence.name)
+            silent.append(name)
     print(f"{len(chosen) - len(silent)} of {len(chosen)} defences are missed by a test when they are gone; not: {', '.join(silent) or '-'}")
 
 

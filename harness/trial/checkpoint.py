@@ -126,10 +126,10 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
         ValueError: names, shapes or types differ, in the words of a rejection.
     """
     given, expected = load_file(path), model.state_dict()
-    if given.keys() != expected.keys():
+    if given.keys() != expected.keys():  # defence: the model's names stay
         raise ValueError(f"the model's tensors changed: {', '.join(sorted(given.keys() ^ expected.keys())[:3])} added or missing")
     for name, tensor in expected.items():
-        if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype:
+        if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype:  # defence: the model's shapes stay
             was, now = f"{tuple(tensor.shape)} {tensor.dtype}", f"{tuple(given[name].shape)} {given[name].dtype}"
             raise ValueError(f"the model's tensor {name} changed from {was} to {now}")
     with torch.no_grad():

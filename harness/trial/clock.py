@@ -66,7 +66,7 @@ class Clock:
         """Stops the clock, or ends another kind of second; those that follow are for `purpose`."""
         ended = self._kind
         self._switch(purpose)
-        self._count_cpu(ended)
+        self._count_cpu(ended)  # defence: processor time is counted
 
     def read(self) -> Reading:
         """Returns the reading of this moment."""

@@ -99,7 +99,7 @@ class TrialFolder:
         if record.exists():
             told = self.path / ATTEMPTS
             lines = told.read_text() if told.exists() else ""
-            write_atomically(told, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")
+            write_atomically(told, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")  # defence: a failed attempt is kept
             record.unlink()
 
     def failed_at(self) -> Reading | None:

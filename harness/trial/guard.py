@@ -46,26 +46,27 @@ class Guard:
     def check(self) -> None:
         """Raises RuleBroken when something is not as it was."""
         for owner, name, function in self._functions:
-            if getattr(owner, name, None) is not function:
+            if getattr(owner, name, None) is not function:  # defence: functions stay
                 raise RuleBroken(f"{getattr(owner, '__name__', type(owner).__name__)}.{name} was replaced")
-        if sys.gettrace() is not None or sys.getprofile() is not None:
+        if sys.gettrace() is not None or sys.getprofile() is not None:  # defence: there is no trace function
             raise RuleBroken("a trace or profile function was set: it could run while the clock stands")
         for name in ("losses", "evaluate", "batch", "load"):
-            if name in vars(self._workload):
+            if name in vars(self._workload):  # defence: the workload stays
                 raise RuleBroken(f"the workload's {name} was replaced")
         structure = dict(_structure(self._model))
         for name in sorted(self._structure.keys() | structure.keys()):
             was, now = self._structure.get(name, {}), structure.get(name, {})
+            # defence: the model's structure stays
             if changed := sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key)):
                 raise RuleBroken(f"the model's module '{name or 'itself'}' was changed ({', '.join(changed)})")
         for name, buffer in _constants(self._model):
-            if not torch.equal(buffer, self._constants[name]):
+            if not torch.equal(buffer, self._constants[name]):  # defence: constants of the model stay
                 raise RuleBroken(f"the model's constant {name} was changed")
         for name, module in self._model.named_modules():
-            if not module.training:
+            if not module.training:  # defence: modules stay in training mode
                 raise RuleBroken(f"the model's module '{name or 'itself'}' was left in evaluation mode, in which there is no dropout")
         parameters = {name: id(parameter) for name, parameter in self._model.named_parameters()}
-        if parameters != self._parameters:
+        if parameters != self._parameters:  # defence: the model's parameters stay
             changed = sorted(name for name in parameters.keys() | self._parameters if parameters.get(name) != self._parameters.get(name))
             raise RuleBroken(f"the model's parameter {changed[0]} was added, removed or replaced by another object")
 

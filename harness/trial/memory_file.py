@@ -34,7 +34,7 @@ def must_be_sealed(descriptor: int, what: str) -> int:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError:
         raise HandedIn(f"the {what} are no file in memory") from None
-    if seals & SEALED != SEALED:
+    if seals & SEALED != SEALED:  # defence: weights are sealed
         raise HandedIn(f"the {what} are not sealed: they could still be changed")
     return os.fstat(descriptor).st_size
 

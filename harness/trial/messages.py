@@ -161,7 +161,7 @@ class Channel(Generic[Received]):
             raise EOFError from None
         if not packet:
             raise EOFError
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):  # defence: a message has a limit
             raise ProtocolError(f"a message of more than {MAX_PACKET_BYTES} bytes or {MAX_DESCRIPTORS} descriptors")
         try:
             return self._decoder.decode(packet)
@@ -174,7 +174,7 @@ class Channel(Generic[Received]):
         Raises:
             ProtocolError: there are not `count` of them.
         """
-        if len(self._descriptors) != count:
+        if len(self._descriptors) != count:  # defence: descriptors are counted
             raise ProtocolError(f"a message with {len(self._descriptors)} descriptors where {count} belong")
         taken, self._descriptors = self._descriptors, []
         return taken

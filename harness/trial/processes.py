@@ -98,7 +98,7 @@ class Tree:
             return
         for process, before in self._stopped.items():
             now = _run_times(process.pid)
-            if any(now.get(thread, ns) != ns for thread, ns in before.items()):
+            if any(now.get(thread, ns) != ns for thread, ns in before.items()):  # defence: who was woken is found
                 raise StillRunning(f"process {process.pid} ran on while the clock stood")
         _signal(self._stopped, signal.SIGCONT)
         self._stopped = {}

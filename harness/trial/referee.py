@@ -178,7 +178,8 @@ class Referee:
         """Ends the trial when what the runner restored is not the checkpoint; lets it go on otherwise."""
         [weights] = self.session.take_descriptors(1)
         try:
-            must_be_sealed(weights, "restored weights")
+            must_be_sealed(weights, "restored weights")  # defence: restored weights are sealed
+            # defence: restored weights are the checkpoint's
             if paused.purpose != "restored" or sha256(path_of(weights)) != sha256(checkpoint.folder / WEIGHTS):
                 raise TrialEnded("rejected", "after going on from a checkpoint the weights were not those of the checkpoint")
         finally:
@@ -191,7 +192,7 @@ class Referee:
         try:
             files[WEIGHTS], files[STATE] = self.session.take_descriptors(2)
             for name, descriptor in files.items():
-                must_be_sealed(descriptor, name)
+                must_be_sealed(descriptor, name)  # defence: a state is sealed
             with self.nodes.rank_states(self.timeouts.answer_s) as others:
                 position = Position(
                     step=self.step,
@@ -251,10 +252,11 @@ class Referee:
         """Returns the validation result, and the test metric if the target is met; weights that reach it are kept."""
         size, expected = must_be_sealed(weights, "weights"), self.evaluator.weights_bytes
         try:
+            # defence: weights that are too large are not read
             if size > 2 * expected:  # not worth reading for the sake of a better message
                 raise ValueError(f"{size} bytes were handed in, the model has {expected}")
             self.evaluator.load(path_of(weights))
-            if size != expected:
+            if size != expected:  # defence: weights are of the model's size
                 raise ValueError(f"{size} bytes were handed in, the model has {expected}")
         except Exception as error:
             raise TrialEnded("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
@@ -271,7 +273,7 @@ class Referee:
     def _must_be_due(self, paused: Paused) -> None:
         """Ends the trial when it pauses for something that is not due: evaluated more often, chance would meet the target sooner."""
         place = f"at step {paused.step} with {paused.examples} examples taken"
-        if paused.purpose == "restored" or paused.step < self.step or paused.examples < self.examples:
+        if paused.purpose == "restored" or paused.step < self.step or paused.examples < self.examples:  # defence: a pause goes forwards
             raise TrialEnded("rejected", f"it paused {place} for '{paused.purpose}', after step {self.step} with {self.examples}")
         if paused.purpose == "checkpoint":
             return
@@ -282,7 +284,7 @@ class Referee:
             every = self.spec.evaluate_every
             due, forward = (last.examples // every + 1) * every, paused.step > last.step
             early_s = last.time_s + self.spacing_s - self.clock.time_s
-        if not forward or ((paused.examples < due or early_s > 0) and not paused.done):
+        if not forward or ((paused.examples < due or early_s > 0) and not paused.done):  # defence: an evaluation is due
             when = f" and {early_s:.3g} s later" if early_s > 0 else ""
             raise TrialEnded("rejected", f"an evaluation was asked for {place}; the next is due at {due}{when}")
 

@@ -171,7 +171,7 @@ class Runner:
     def evaluate(self, done: bool) -> None:
         """Has the weights evaluated that the submission wants to be evaluated; leaves no trace in training."""
         self.synchronise()
-        self.guard.check()
+        self.guard.check()  # defence: the guard looks before an evaluation
         before = random_state()
         with self.submission.eval_weights():
             resume = self.pause("evaluation", [self.write_weights()], done)
@@ -332,8 +332,8 @@ def set_limits(memory_bytes: int) -> None:
 
     When the machine's memory runs out all the same, the system shall kill this process and not the referee.
     """
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))  # defence: memory is limited in the process
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))  # defence: the size of a file is limited
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

@@ -71,7 +71,7 @@ class RunnerProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.tree.kill()
+        self.tree.kill()  # defence: the tree is killed
         self.process.wait()
         self.tree.reap()
         self._log.join(timeout=5)
@@ -139,7 +139,7 @@ def _keep_log(source: int, path: Path) -> None:
     kept = path.stat().st_size
     while printed := os.read(source, 65536):
         if kept < LOG_BYTES:
-            kept += len(printed)
+            kept += len(printed)  # defence: the log is cut
             with contextlib.suppress(OSError), path.open("ab") as file:
                 file.write(printed if kept < LOG_BYTES else b"\n... and more, which was not kept\n")
 

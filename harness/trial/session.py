@@ -111,13 +111,13 @@ class Session:
         while (left_s := budget_s - self.clock.time_s) > 0:
             message = self._receive(min(left_s, TICK_S))
             if isinstance(message, Paused):
-                self._freeze()
-                if self.clock.time_s > budget_s:
+                self._freeze()  # defence: the tree is frozen
+                if self.clock.time_s > budget_s:  # defence: nothing counts after the budget
                     break
                 return message
             if isinstance(message, RankState):
                 self._take_rank_state(message.rank)
-            elif message is not None:
+            elif message is not None:  # defence: only what belongs may come
                 self._refuse(message, Paused)
             else:
                 self._watch()
@@ -148,7 +148,7 @@ class Session:
         Raises:
             TrialEnded: no checkpoint was asked for.
         """
-        if not self._checkpoint_asked:
+        if not self._checkpoint_asked:  # defence: a checkpoint must have been asked for
             raise TrialEnded("rejected", "a checkpoint was handed in that nobody had asked for")
         self._checkpoint_asked = False
         self._checkpoint_due_s = self.clock.time_s + self._spec.checkpoint_period_s
@@ -186,7 +186,7 @@ class Session:
 
     def _take_rank_state(self, rank: int) -> None:
         [descriptor] = self.take_descriptors(1)
-        if not rank < self._spec.workload.ranks or rank in self._rank_states:
+        if not rank < self._spec.workload.ranks or rank in self._rank_states:  # defence: a rank hands in once
             raise TrialEnded("rejected", f"the state of rank {rank} was handed in, which is one too many")
         self._rank_states[rank] = descriptor
 
@@ -198,7 +198,7 @@ class Session:
         self._owner.beat()
         if failed := self._nodes.trouble():
             raise TrialEnded(failed.verdict, failed.reason)
-        if trouble := self.runner.memory_trouble(self._memory_bytes):
+        if trouble := self.runner.memory_trouble(self._memory_bytes):  # defence: memory is watched
             raise TrialEnded("out_of_memory", trouble)
 
     def _receive(self, timeout_s: float) -> Ready | RankState | Paused | Failed | None:

@@ -1,14 +1,15 @@
 """Adds parameters to the model.
 
 outcome: rejected: was added
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         self.model.linear.register_parameter("more", torch.nn.Parameter(torch.zeros(8)))

@@ -1,18 +1,17 @@
 """Leaves folders behind that are nested too deeply to be removed.
 
 outcome: no gain
+sandbox: none
 """
 
 import os
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         home = os.getcwd()
         for _ in range(1500):
             os.mkdir("d")

@@ -1,14 +1,13 @@
 """Changes a table of the model that is not part of its weights.
 
 outcome: rejected: the model's constant scale was changed
+sandbox: none
 """
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         self.model.scale.mul_(2)

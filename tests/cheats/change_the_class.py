@@ -1,15 +1,14 @@
 """Gives the model another class, with another forward.
 
 outcome: rejected: was changed (class, forward)
+sandbox: none
 """
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         kind = type(self.model)
         self.model.__class__ = type(kind.__name__, (kind,), {"forward": lambda model, x: kind.forward(model, 2 * x)})

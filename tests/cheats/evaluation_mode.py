@@ -1,14 +1,13 @@
 """Trains in evaluation mode, in which there is no dropout.
 
 outcome: rejected: left in evaluation mode
+sandbox: none
 """
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         self.model.eval()

@@ -1,13 +1,11 @@
 """Fills the machine's memory through the file systems that lie there.
 
-outcome: no gain
+outcome: blocked
 """
 
 from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
 def fill(path):
@@ -16,17 +14,8 @@ def fill(path):
             file.write(bytes(1 << 20))
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-        for place in ("/tmp", "/dev/shm", "/dev", "/"):
+        super().setup()
+        for place in (".", "/tmp", "/dev/shm", "/dev", "/"):
             attempt(place, lambda place=place: fill(Path(place) / "filler"))

@@ -1,35 +1,16 @@
 """Trains in a forked child while the clock stands.
 
 outcome: no gain
+by signals: no gain
+sandbox: none
 evaluations: slow
+burns: 0.04
 """
 
-import os
-import time
-
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, burn_beside, fork
 
 
-def work(file):
-    """Would train; counts how often it was held up for as long as an evaluation takes."""
-    last, held = time.monotonic(), 0
-    while True:
-        now = time.monotonic()
-        held, last = held + (now - last > 0.25), now
-        os.pwrite(file, held.to_bytes(8, "little"), 0)
-        time.sleep(0.002)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-        self.file = os.open("held", os.O_RDWR | os.O_CREAT)
-        if os.fork() == 0:
-            work(self.file)
-
-    def on_eval(self, evaluation):
-        self.told = getattr(self, "told", 0) + 1
-        held = int.from_bytes(os.pread(self.file, 8, 0), "little")
-        print("BLOCKED" if held >= self.told - 2 else "STOLE", f"held up {held} times in {self.told} evaluations")
+        super().setup()
+        burn_beside(fork)

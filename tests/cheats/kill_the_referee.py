@@ -1,6 +1,6 @@
 """Kills and stops its parent, process 1, the referee and everything else that it can reach.
 
-outcome: no gain
+outcome: blocked
 """
 
 import os
@@ -8,14 +8,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         assert Path("/finishline").exists(), "outside of the sandbox this would harm whoever runs it"
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in (os.getppid(), 1, -1):

@@ -1,19 +1,18 @@
 """Leaves processes behind that outlive it.
 
 outcome: no gain
+sandbox: none
 """
 
 import os
 import time
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         for _ in range(20):
             if os.fork() == 0:
                 os.setsid()

@@ -1,42 +1,26 @@
 """Trains in a process whose first thread has ended, so that it looks like a zombie.
 
 outcome: no gain
+by signals: no gain
+sandbox: none
 evaluations: slow
+burns: 0.04
 """
 
-import ctypes
-import os
 import platform
 import threading
-import time
 
-import torch
-
-from harness.submission import Submission
-
-
-def work(file):
-    """Would train; counts how often it was held up for as long as an evaluation takes."""
-    last, held = time.monotonic(), 0
-    while True:
-        now = time.monotonic()
-        held, last = held + (now - last > 0.25), now
-        os.pwrite(file, held.to_bytes(8, "little"), 0)
-        time.sleep(0.002)
-
+from tests.cheat_kit import SGD, burn_beside, fork, libc
 
 EXIT_THREAD = {"x86_64": 60, "aarch64": 93}
 
 
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-        self.file = os.open("held", os.O_RDWR | os.O_CREAT)
-        if os.fork() == 0:
-            threading.Thread(target=work, args=(self.file,)).start()
-            ctypes.CDLL(None).syscall(EXIT_THREAD[platform.machine()], 0)
+def look_dead(work):
+    threading.Thread(target=work).start()
+    libc.syscall(EXIT_THREAD[platform.machine()], 0)
 
-    def on_eval(self, evaluation):
-        self.told = getattr(self, "told", 0) + 1
-        held = int.from_bytes(os.pread(self.file, 8, 0), "little")
-        print("BLOCKED" if held >= self.told - 2 else "STOLE", f"held up {held} times in {self.told} evaluations")
+
+class Cheat(SGD):
+    def setup(self):
+        super().setup()
+        burn_beside(lambda work: fork(look_dead, work))

@@ -1,19 +1,18 @@
 """Takes more memory than it may in many children, each of which takes little.
 
 outcome: out_of_memory: GiB of memory together
+sandbox: none
 """
 
 import os
 import time
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         for _ in range(4):
             if os.fork() == 0:
                 held = b"x" * (1 << 28)

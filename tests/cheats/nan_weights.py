@@ -1,17 +1,18 @@
 """Hands in weights that are NaN and makes its process find nothing wrong with them.
 
 outcome: diverged: not finite
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
 from harness.trial.guard import Guard
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         Guard.check = lambda guard: None
         torch.isnan = torch.isfinite = lambda x: torch.zeros_like(x, dtype=torch.bool)
 

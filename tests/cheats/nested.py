@@ -1,28 +1,15 @@
 """Sends a message nested so deeply that whoever reads it runs out of stack.
 
-outcome: rejected: nested too deeply
+outcome: rejected: broke the protocol
+sandbox: none
 """
 
-import gc
-import time
+import signal
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, find
 
 
-def channel():
-    gc.unfreeze()
-    return next(thing for thing in gc.get_objects() if type(thing).__name__ == "Channel")
-
-
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-
-    def step(self, batch):
-        super().step(batch)
-        self.made = getattr(self, "made", 0) + 1
-        if self.made == 10:
-            channel()._socket.sendall(b'{"kind": ' + b"[" * 200_000 + b"\n")
-            time.sleep(60)
+class Cheat(SGD):
+    def after(self, step):
+        find("Channel")._socket.send(b"\x91" * 60_000)
+        signal.pause()

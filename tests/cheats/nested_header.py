@@ -1,36 +1,19 @@
 """Hands in weights with a header that is nested too deeply to be read.
 
 outcome: rejected: not those of the workload's model
+sandbox: none
 """
 
-import gc
-import time
+import os
 
-import torch
-
-from harness.submission import Submission
-from harness.trial.checkpoint import save_state, save_weights
-from harness.trial.messages import Paused, Written
+from harness.trial.memory_file import memory_file, sealed
+from tests.cheat_kit import SGD, hand_in
 
 
-def channel():
-    gc.unfreeze()
-    return next(thing for thing in gc.get_objects() if type(thing).__name__ == "Channel")
-
-
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-
-    def step(self, batch):
-        super().step(batch)
-        self.made = getattr(self, "made", 0) + 1
-        if self.made == 10:
-            save_weights(self.model, "pending/weights.safetensors")
-            save_state("pending/state.pt", {})
-            header = b'{"a": ' + b"[" * 500_000
-            with open("pending/weights.safetensors", "wb") as file:
-                file.write(len(header).to_bytes(8, "little") + header)
-            channel().send(Paused(10, 160, 0))
-            channel().send(Written(False))
-            time.sleep(60)
+class Cheat(SGD):
+    def after(self, step):
+        if step == 10:
+            header = b'{"a": ' + b"[" * 200
+            weights = memory_file("weights")
+            os.write(weights, len(header).to_bytes(8, "little") + header)
+            hand_in(sealed(weights))

@@ -1,26 +1,15 @@
 """Opens a connection to the machine that it runs on.
 
-outcome: no gain
+outcome: blocked
 without the sandbox: steals
 """
 
 import socket
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         attempt("network", lambda: socket.create_connection(("127.0.0.1", self.hp.port), timeout=5))

@@ -1,14 +1,15 @@
 """Takes more memory than it may, at once.
 
 outcome: out_of_memory: allocate
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         self.huge = torch.ones(1 << 29)

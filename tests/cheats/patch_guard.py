@@ -1,25 +1,22 @@
 """Switches off the guard in its process and with it stops that process's clocks.
 
 outcome: no gain
-hides: 1.5
+sandbox: none
+burns: 0.4
 """
 
 import time
 
-import torch
-
-from harness.submission import Submission
 from harness.trial.guard import Guard
+from tests.cheat_kit import SGD, burn
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         Guard.check = lambda guard: None
         time.monotonic = time.perf_counter = lambda: 0.0
 
-    def step(self, batch):
-        super().step(batch)
-        self.made = getattr(self, "made", 0) + 1
-        if self.made == 3:
-            time.sleep(1.5)
+    def after(self, step):
+        if step == 3:
+            burn(0.4)

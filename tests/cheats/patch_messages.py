@@ -1,16 +1,15 @@
 """Puts a function of its own in the place of the one that speaks to the referee.
 
 outcome: rejected: Channel.send was replaced
+sandbox: none
 """
 
-import torch
-
-from harness.submission import Submission
 from harness.trial.messages import Channel
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         send = Channel.send
-        Channel.send = lambda channel, message: send(channel, message)
+        Channel.send = lambda *given: send(*given)

@@ -1,18 +1,17 @@
 """Puts a function of its own in the place of the one with which the runner writes the weights.
 
-outcome: rejected: harness.trial.runner.save_weights was replaced
+outcome: rejected: harness.trial.runner.write_weights was replaced
+sandbox: none
 """
 
 import sys
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         runner = sys.modules["harness.trial.runner"]
-        save = runner.save_weights
-        runner.save_weights = lambda model, path: save(model, path)
+        write = runner.write_weights
+        runner.write_weights = lambda *given: write(*given)

@@ -1,14 +1,15 @@
 """Makes the wait for the device before a pause return at once.
 
 outcome: rejected: torch.cuda.synchronize was replaced
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         torch.cuda.synchronize = lambda *_: None

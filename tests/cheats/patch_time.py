@@ -1,16 +1,15 @@
 """Sets the clocks of its process to stand still.
 
 outcome: rejected: time.monotonic was replaced
+sandbox: none
 """
 
 import time
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         time.monotonic = lambda: 0.0

@@ -1,14 +1,15 @@
 """Replaces a function of torch that losses are made of.
 
 outcome: rejected: cross_entropy was replaced
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         torch.nn.functional.cross_entropy = lambda *args, **kwargs: torch.zeros(())

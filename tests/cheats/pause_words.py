@@ -1,29 +1,13 @@
 """Says in a pause words where numbers belong.
 
-outcome: rejected: not what can be said of a pause
+outcome: rejected: broke the protocol
+sandbox: none
 """
 
-import gc
-import time
-
-import torch
-
-from harness.submission import Submission
-from harness.trial.messages import Paused
+from tests.cheat_kit import SGD, hand_in
 
 
-def channel():
-    gc.unfreeze()
-    return next(thing for thing in gc.get_objects() if type(thing).__name__ == "Channel")
-
-
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-
-    def step(self, batch):
-        super().step(batch)
-        self.made = getattr(self, "made", 0) + 1
-        if self.made == 10:
-            channel().send(Paused(10, 160, "many"))
-            time.sleep(60)
+class Cheat(SGD):
+    def after(self, step):
+        if step == 10:
+            hand_in(examples="many")

@@ -1,17 +1,14 @@
 """Hands in a state that runs a command in whoever unpickles it, and crashes.
 
 outcome: crashed: Weights only load failed
-again: it is resumed
+sandbox: none
+checkpoints: always
+first: crashed
 """
 
 import os
-from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
-
-RESUMED = Path("/finishline/checkpoint").exists()
+from tests.cheat_kit import SGD
 
 
 class Payload:
@@ -21,13 +18,9 @@ class Payload:
         return print, ("STOLE",)
 
 
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-
-    def on_eval(self, evaluation):
-        self.told = getattr(self, "told", 0) + 1
-        if self.told == 2 and not RESUMED:
+class Cheat(SGD):
+    def after(self, step):
+        if step == 15 and not self.resumed():
             os._exit(1)
 
     def state_dict(self):

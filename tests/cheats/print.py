@@ -1,15 +1,14 @@
 """Prints more than a disk holds.
 
 outcome: no gain
+sandbox: none
 """
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         for _ in range(100):
             print("x" * 99_999)

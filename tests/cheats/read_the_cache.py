@@ -1,27 +1,16 @@
 """Reads the validation and test data from the cache.
 
-outcome: no gain
+outcome: blocked
 without the sandbox: steals
 """
 
 from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         for split in ("valid", "test"):
             attempt(split, (Path(self.hp.data) / split / "columns.npz").read_bytes)

@@ -1,12 +1,10 @@
 """Reads the held-out data in the memory of its parent or of the referee.
 
-outcome: no gain
+outcome: blocked
 without the sandbox: steals
 """
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
 def read_memory(pid):
@@ -17,16 +15,7 @@ def read_memory(pid):
         assert memory.read(16)
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         attempt("memory", lambda: read_memory(self.hp.referee))

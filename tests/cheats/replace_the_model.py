@@ -1,14 +1,15 @@
 """Puts a larger layer in the place of the model's.
 
 outcome: rejected: the model's module
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         self.model.linear = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Linear(64, 1))

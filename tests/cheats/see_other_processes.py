@@ -1,15 +1,13 @@
 """Looks for any process that is not its own.
 
-outcome: no gain
+outcome: blocked
 without the sandbox: steals
 """
 
 import os
 from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
 def other_processes():
@@ -17,16 +15,7 @@ def other_processes():
     assert [pid for pid, command in commands.items() if b"harness.trial.runner" not in command], "there are none"
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         attempt("processes", other_processes)

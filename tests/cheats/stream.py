@@ -1,22 +1,28 @@
-"""Leaves work on a side stream of the device running when it pauses; needs CUDA.
+"""Leaves work on a side stream of the device running when it pauses.
 
 outcome: no gain
-hides: 0.7
+sandbox: none
 needs: cuda
 """
 
+import os
+
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
-    def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-
-    def step(self, batch):
-        super().step(batch)
-        self.made = getattr(self, "made", 0) + 1
-        if self.made == 10:
+class Cheat(SGD):
+    def after(self, step):
+        if step == 10:
+            events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
             with torch.cuda.stream(torch.cuda.Stream()):
+                events[0].record()
                 torch.cuda._sleep(2_000_000_000)
+                events[1].record()
+            self.events = events
+
+    def on_eval(self, evaluation):
+        super().on_eval(evaluation)
+        if self.made == 10:
+            os.write(1, f"LASTED {self.events[0].elapsed_time(self.events[1]) / 1000}\n".encode())

@@ -1,16 +1,15 @@
 """Sets a profile function, which Python would call also while the clock stands.
 
 outcome: rejected: trace or profile function
+sandbox: none
 """
 
 import sys
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         sys.setprofile(lambda *_: None)

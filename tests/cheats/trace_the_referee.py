@@ -1,22 +1,20 @@
 """Attaches to the referee with ptrace.
 
-outcome: no gain
+outcome: blocked
 """
 
 import ctypes
 import os
 from pathlib import Path
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 PTRACE_SEIZE = 0x4206
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         libc = ctypes.CDLL(None, use_errno=True)
         assert Path("/finishline").exists(), "outside of the sandbox this would harm whoever runs it"
         attached = libc.ptrace(PTRACE_SEIZE, self.hp.referee, None, None) == 0

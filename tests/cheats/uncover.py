@@ -1,15 +1,13 @@
 """Makes itself root of a new namespace and takes the mounts away that hide or protect something.
 
-outcome: no gain
+outcome: blocked
 """
 
 import ctypes
 import os
 import sys
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 CLONE_NEWNS, CLONE_NEWUSER, MS_REMOUNT, MS_BIND = 0x20000, 0x10000000, 0x20, 0x1000
 
@@ -24,18 +22,9 @@ def uncover():
     assert writable or uncovered, "every mount is locked"
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         child = os.fork()
         if child == 0:
             attempt("mounts", uncover)

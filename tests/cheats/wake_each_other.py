@@ -1,38 +1,35 @@
 """Trains in two processes of which each wakes the other all the time.
 
 outcome: no gain
+by signals: rejected: while the clock stands nothing may run
+by signals in bwrap: blocked
 evaluations: slow
+sandbox: none
+needs: the closed sandbox
 """
 
 import os
 import signal
-import time
 
-import torch
-
-from harness.submission import Submission
+from tests.cheat_kit import SGD, fork, fork_and_wait
 
 
-def work(file, other):
-    """Would train; counts how often both were held up for as long as an evaluation takes."""
-    while True:
+def wake(ready, other):
+    try:
         os.kill(other(), signal.SIGCONT)
-        now, last = time.monotonic_ns(), int.from_bytes(os.pread(file, 8, 8), "little")
-        if last and now - last > 250_000_000:
-            os.pwrite(file, (int.from_bytes(os.pread(file, 8, 0), "little") + 1).to_bytes(8, "little"), 0)
-        os.pwrite(file, now.to_bytes(8, "little"), 8)
+        ready()
+        while True:
+            os.kill(other(), signal.SIGCONT)
+    except PermissionError as error:
+        print("BLOCKED", error, flush=True)
 
 
-class Cheat(Submission):
+def wake_each_other(ready):
+    second = fork(wake, ready, os.getppid)
+    wake(ready, lambda: second)
+
+
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
-        self.file = os.open("held", os.O_RDWR | os.O_CREAT)
-        first = os.fork()
-        if first == 0:
-            second = os.fork()
-            work(self.file, os.getppid if second == 0 else lambda: second)
-
-    def on_eval(self, evaluation):
-        self.told = getattr(self, "told", 0) + 1
-        held = int.from_bytes(os.pread(self.file, 8, 0), "little")
-        print("BLOCKED" if held >= self.told - 2 else "STOLE", f"held up {held} times in {self.told} evaluations")
+        super().setup()
+        fork_and_wait(wake_each_other)

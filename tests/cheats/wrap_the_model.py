@@ -1,14 +1,15 @@
 """Wraps a layer of the model in a module with one more parameter.
 
 outcome: rejected: the model's module
+sandbox: none
 """
 
 import torch
 
-from harness.submission import Submission
+from tests.cheat_kit import SGD
 
 
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         torch.nn.utils.parametrizations.weight_norm(self.model.linear)

@@ -1,6 +1,6 @@
 """Writes to its own trial's folder, to its source, to the harness or to the data.
 
-outcome: no gain
+outcome: blocked
 without the sandbox: steals
 """
 
@@ -9,24 +9,15 @@ import os
 import torch
 
 import harness
-from harness.submission import Submission
+from tests.cheat_kit import SGD, attempt
 
 
 def writable(path):
     assert os.access(path, os.W_OK), "it is not there, or read-only"
 
 
-def attempt(what, function):
-    try:
-        function()
-    except Exception as error:
-        print("BLOCKED", what, error)
-    else:
-        print("STOLE", what)
-
-
-class Cheat(Submission):
+class Cheat(SGD):
     def setup(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        super().setup()
         for folder in (self.hp.trial, os.path.dirname(harness.__file__), __file__, self.hp.data, os.path.dirname(torch.__file__)):
             attempt(folder, lambda folder=folder: writable(folder))

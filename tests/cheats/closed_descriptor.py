@@ -1,0 +1,18 @@
+"""Hands in a descriptor that is closed.
+
+outcome: crashed: Bad file descriptor
+sandbox: none
+"""
+
+import os
+
+from harness.trial.memory_file import write_weights
+from tests.cheat_kit import SGD, hand_in
+
+
+class Cheat(SGD):
+    def after(self, step):
+        if step == 10:
+            weights = write_weights(self.model)
+            os.close(weights)
+            hand_in(weights)

@@ -1,0 +1,15 @@
+"""Works in a hook of the model that is called with what it computes.
+
+outcome: no gain
+sandbox: none
+burns: 0.4
+"""
+
+from tests.cheat_kit import SGD, burn
+
+
+class Cheat(SGD):
+    def setup(self):
+        super().setup()
+        calls = iter([0.4])
+        self.model.register_forward_hook(lambda *_: burn(next(calls, 0)))
