@@ -84,8 +84,8 @@ class Curve:
         return next((point for point in seen if self._at(point, test_target, valid)), None)
 
     def _at(self, point: Point, test_target: float | None, valid: bool) -> bool:
-        met = self.workload.met(point.valid) or not valid
-        return met and (test_target is None or replace(self.workload, target=test_target).met(point.test))
+        met = self.workload.valid_met(point.valid) or not valid
+        return met and (test_target is None or replace(self.workload, target=test_target).valid_met(point.test))
 
 
 def train(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path, evaluations: int = FINE) -> Iterator[Point]:
@@ -129,7 +129,7 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
             twin.load_state_dict(model.state_dict())
             metric, honest = workload.evaluate(twin, valid).metric, quarter % FINE == 0
             return Point(
-                quarter, step, stream.examples, metric, workload.evaluate(twin, test).metric if honest or config.met(metric) else math.nan
+                quarter, step, stream.examples, metric, workload.evaluate(twin, test).metric if honest or config.valid_met(metric) else math.nan
             )
 
     quarter_examples = round(PERIOD * config.step_hint * config.reference_batch) // FINE
@@ -157,7 +157,7 @@ def run(project: Project, config: WorkloadConfig, submission: str, seed: int, ca
 
 
 def _stayed(points: Sequence[Point], workload: WorkloadConfig) -> bool:
-    met = list(takewhile(lambda point: workload.met(point.valid), reversed(points)))
+    met = list(takewhile(lambda point: workload.valid_met(point.valid), reversed(points)))
     return bool(met) and met[0].quarter - met[-1].quarter >= STAYS * FINE
 
 

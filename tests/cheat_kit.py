@@ -95,10 +95,10 @@ def burn_beside(start):
 
 def burn_in_children(start):
     """Has `start(work)` begin short-lived children, one after the other, and waits for each without asking the system for its time."""
-    for _ in range(20):
+    for _ in range(8):
         end, childs_end = os.pipe()
         os.set_inheritable(childs_end, True)
-        start(lambda: burn(0.02))
+        start(lambda: burn(0.05))
         os.close(childs_end)
         assert not os.read(end, 1)
         os.close(end)

@@ -16,7 +16,7 @@ from tests.cheat_kit import SGD, burn_in_children, fork
 
 class Cheat(SGD):
     def state_dict(self):
-        if self.made == 1:
+        if self.made == 10:
             with suppress(OSError):
                 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             burn_in_children(fork)

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from tests.cheat_kit import SGD, burn_in_children
 
-PROGRAM = "import os, time\nwhile time.process_time() < 0.04: pass\nos.write(1, b'BURNT 0.02\\n')"
+PROGRAM = "import os, time\nwhile time.process_time() < 0.07: pass\nos.write(1, b'BURNT 0.05\\n')"
 
 
 class Cheat(SGD):

@@ -15,7 +15,7 @@ class Cheat(SGD):
     def setup(self):
         super().setup()
         Guard.check = lambda guard: None
-        time.monotonic = time.perf_counter = lambda: 0.0
+        time.time = time.perf_counter = time.process_time = lambda: 0.0
 
     def after(self, step):
         if step == 3:

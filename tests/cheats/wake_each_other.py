@@ -1,7 +1,7 @@
 """Trains in two processes of which each wakes the other all the time.
 
 outcome: no gain
-by signals: rejected: while the clock stands nothing may run
+by signals: no gain
 by signals in bwrap: blocked
 evaluations: slow
 sandbox: none

@@ -4,7 +4,7 @@ outcome: no gain
 by signals: no gain
 sandbox: none
 evaluations: slow
-burns: 0.04
+burns: 0.02
 """
 
 import signal
@@ -15,6 +15,12 @@ from tests.cheat_kit import SGD, burn
 class Cheat(SGD):
     def setup(self):
         super().setup()
-        calls = iter([0.02] * 20)
-        signal.signal(signal.SIGALRM, lambda *_: burn(next(calls, 0)))
+        self.calls = [0.02] * 20
+        signal.signal(signal.SIGALRM, self.called)
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.03)
+
+    def called(self, *_):
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        if self.calls:
+            burn(self.calls.pop())
+            signal.signal(signal.SIGALRM, self.called)

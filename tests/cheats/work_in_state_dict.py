@@ -12,6 +12,6 @@ from tests.cheat_kit import SGD, burn
 
 class Cheat(SGD):
     def state_dict(self):
-        if self.made == 1:
+        if self.made == 10:
             burn(0.4)
         return super().state_dict()

@@ -10,8 +10,8 @@ A docstring's first line says what the cheat tries; the others what must come of
     sandbox: none                           nothing needs to be hidden from it; bwrap where this line is missing
     burns: SECONDS                          it works so long at least, says how long (BURNT), and all of it is on the clock
     evaluations: slow                       each takes so long that one sees whether something goes on meanwhile
-    evaluations: rare, paced                many examples lie between two; paced: at least `spacing_s` seconds, too
-    checkpoints: always                     one falls due at every step
+    evaluations: rare, paced                many examples lie between two; paced: at least `spacing_s` seconds, too; no target
+    checkpoints: always                     one falls due after every evaluation
     first: VERDICT                          it ends so, is started again, and the outcome is that of the second start
     before: another                         another trial of the same submission was run before
     without the sandbox: steals             the same code prints STOLE in sandbox=none: what stops it is the sandbox alone
@@ -50,7 +50,7 @@ from tests.conftest import SGD, TOY_WORKLOAD, Outcome, World
 CHEATS = Path(__file__).parents[1] / "cheats"
 KIT = CHEATS.with_name("cheat_kit.py")
 QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
-LIMIT_S = 60
+LIMIT_S = 300
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """The resolution of the processor times in /proc."""
 GIBIBYTE = (1 << 30) / psutil.virtual_memory().total
@@ -65,7 +65,7 @@ EVALUATIONS: dict[str, dict[str, object]] = {
     "": {},
     "slow": {"data": {"evaluation_sleeps_s": 0.5}},
     "rare": {"evaluate_every": 16 * 10**5},
-    "paced": {"evaluate_every": 16 * 500},
+    "paced": {"evaluate_every": 16 * 500, "target": 1e-9},
 }
 
 
@@ -126,7 +126,7 @@ CASES = [case for told in ALL.values() if told.needs != "cuda" or torch.cuda.is_
 @pytest.fixture(autouse=True)
 def _no_test_hangs() -> Iterator[None]:
     def hangs(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"the referee let itself be held up for {LIMIT_S} s")
+        raise AssertionError(f"the referee let itself be held up for {LIMIT_S} s")
 
     signal.signal(signal.SIGALRM, hangs)
     signal.alarm(LIMIT_S)
@@ -170,8 +170,8 @@ def result(outcome: Outcome) -> tuple[object, ...]:
 
 def source(name: str) -> str:
     """Returns a cheat as one file, without what it says of itself."""
-    code = (CHEATS / f"{name}.py").read_text().split('"""', 2)[2].lstrip()
-    return re.sub(r"^from tests\.cheat_kit import .*$", lambda _: KIT.read_text(), code, count=1, flags=re.MULTILINE)
+    code, kit = (path.read_text().split('"""', 2)[2].lstrip() for path in (CHEATS / f"{name}.py", KIT))
+    return re.sub(r"^from tests\.cheat_kit import .*$", lambda _: kit, code, count=1, flags=re.MULTILINE)
 
 
 def run(world: World, name: str, mode: str) -> Outcome:
@@ -247,6 +247,7 @@ def all_of_it_is_on_the_clock(record: Record, twin: Record, printed: str, burns_
     if record.verdict != "rejected":
         assert record.time_s >= max(burnt_s, lasted_s)
         assert record.cpu_time_s >= burnt_s
+    if record.verdict == "reached":  # after the end of a budget it may run on, for nothing
         assert record.frozen_cpu_s == pytest.approx(twin.frozen_cpu_s, abs=TICK_S)
 
 
