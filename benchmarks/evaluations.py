@@ -127,9 +127,14 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
         """Evaluates a copy of the weights: training has the same weights, buffers and random state afterwards."""
         with torch.random.fork_rng(devices=[]), torch.no_grad(), algorithm.eval_weights():
             twin.load_state_dict(model.state_dict())
-            metric, honest = workload.evaluate(twin, valid).metric, quarter % FINE == 0
+            metric = workload.evaluate(twin, valid).metric
+            tested = quarter % FINE == 0 or config.valid_met(metric)
             return Point(
-                quarter, step, stream.examples, metric, workload.evaluate(twin, test).metric if honest or config.valid_met(metric) else math.nan
+                quarter,
+                step,
+                stream.examples,
+                metric,
+                workload.evaluate(twin, test).metric if tested else math.nan,
             )
 
     quarter_examples = round(PERIOD * config.step_hint * config.reference_batch) // FINE

@@ -4,7 +4,7 @@ outcome: rejected: a checkpoint was handed in that nobody had asked for
 sandbox: none
 """
 
-from harness.trial.memory_file import write_state, write_weights
+from harness.trial.hand_in import write_state, write_weights
 from tests.cheat_kit import SGD, hand_in
 
 

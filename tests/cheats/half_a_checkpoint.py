@@ -5,7 +5,7 @@ sandbox: none
 checkpoints: always
 """
 
-from harness.trial.memory_file import write_weights
+from harness.trial.hand_in import write_weights
 from tests.cheat_kit import SGD, hand_in
 
 

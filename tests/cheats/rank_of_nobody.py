@@ -6,7 +6,7 @@ sandbox: none
 
 import signal
 
-from harness.trial.memory_file import write_state
+from harness.trial.hand_in import write_state
 from harness.trial.messages import RankState
 from tests.cheat_kit import SGD, find
 

@@ -7,7 +7,8 @@ checkpoints: always
 
 import os
 
-from harness.trial.memory_file import memory_file, sealed, write_weights
+from harness.trial.hand_in import write_weights
+from harness.trial.memory_file import memory_file, sealed
 from tests.cheat_kit import SGD, hand_in
 
 

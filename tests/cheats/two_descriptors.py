@@ -4,7 +4,7 @@ outcome: rejected: with 2 descriptors where 1 belong
 sandbox: none
 """
 
-from harness.trial.memory_file import write_weights
+from harness.trial.hand_in import write_weights
 from tests.cheat_kit import SGD, hand_in
 
 

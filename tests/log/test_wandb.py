@@ -19,6 +19,7 @@ from harness.cli import PROJECT, main
 from harness.display import Display
 from harness.log.wandb import WandbWatcher, has_key, run_id
 from harness.log.watchers import Several, watched
+from harness.trial.cgroup import PREFIX
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
 from harness.trial.spec import TrialSpec
@@ -154,25 +155,28 @@ def children() -> dict[str, psutil.Process]:
 
 
 class Looks(Silent):
-    """Notes at each evaluation, the runner standing still, which children of the referee are stopped."""
+    """Notes at each evaluation which children of the referee are stopped, or in the control group that is frozen."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.states: list[dict[str, str]] = []
+        self.stands: list[dict[str, bool]] = []
 
     def evaluated(self, row: object) -> None:
-        self.states.append({name: p.status() for name, p in children().items()})
+        self.stands.append({name: stands(process) for name, process in children().items()})
+
+
+def stands(process: psutil.Process) -> bool:
+    group = Path(f"/proc/{process.pid}/cgroup").read_text()
+    return f"/{PREFIX}" in group or process.status() == psutil.STATUS_STOPPED
 
 
 def test_wandbs_process_is_not_of_the_runners_tree(world: World, wandb: WandbWatcher) -> None:
-    spec = world.spec(target=0.05)
+    spec = world.spec(target=0.05, sandbox="bwrap")
     looks = Looks()
     record = run_trial(spec, spec.folder(world.root / "ledger"), world.cache, Several([wandb, looks]))
     assert record.verdict == "reached"
-    assert len(looks.states) > 2
-    for states in looks.states:
-        assert states["runner"] == psutil.STATUS_STOPPED
-        assert states["wandb"] != psutil.STATUS_STOPPED
+    assert len(looks.stands) > 2
+    assert all(stands == {"runner": True, "wandb": False} for stands in looks.stands)
     service = children()["wandb"]
     assert service.is_running()
     wandb.close()
