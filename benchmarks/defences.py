@@ -52,7 +52,7 @@ NOTICED_BY = {
     "weights are of the model's size": "another_size",
     "weights are sealed": "not_sealed or sealed_but or sealed_for or shared_memory_file",
     "weights that are too large are not read": "sparse_weights",
-    "who was woken is found": "wake_by_timer-signals or wake_by_a_change-signals",
+    "who was woken is found": "wake_by_a_change-signals-none",
 }
 """The tests of tests/trial that should notice when a defence is gone, as `pytest -k` takes them."""
 

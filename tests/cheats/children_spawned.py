@@ -3,7 +3,7 @@
 outcome: no gain
 by signals in bwrap: no gain
 sandbox: none
-burns: 0.4
+burns: 0.3
 needs: the closed sandbox
 """
 

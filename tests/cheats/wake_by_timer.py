@@ -1,7 +1,6 @@
 """Trains in a process that a timer wakes with SIGCONT.
 
 outcome: no gain
-by signals: rejected: while the clock stands nothing may run
 by signals in bwrap: blocked
 evaluations: slow
 sandbox: none
