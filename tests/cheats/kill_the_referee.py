@@ -17,11 +17,11 @@ class Cheat(SGD):
         assert Path("/finishline").exists(), "outside of the sandbox this would harm whoever runs it"
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in (os.getppid(), 1, -1):
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
         try:
             os.kill(self.hp.referee, 0)
-        except ProcessLookupError as error:
+        except (ProcessLookupError, PermissionError) as error:
             print("BLOCKED", error)
         else:
             print("STOLE")

