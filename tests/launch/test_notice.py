@@ -14,6 +14,7 @@ import pytest
 from harness.launch.notice import Notice
 from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
+from harness.trial.spec import TrialSpec
 from tests.conftest import Silent, World
 
 LONG = 60.0
@@ -32,6 +33,9 @@ class Signals(Silent):
     def __init__(self, notice: Notice, number: int) -> None:
         super().__init__()
         self.notice, self.number = notice, number
+
+    def started(self, spec: TrialSpec) -> None:
+        self.notice.started(spec)
 
     def evaluated(self, row: object) -> None:
         super().evaluated(row)

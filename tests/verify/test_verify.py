@@ -115,10 +115,16 @@ TAMPERED = {
         edit_rows(lambda rows: rows[-1].update(valid_metric="0.01")),
         "valid_metric of reached is .*, evals.csv says 0.01",
     ),
-    "a row at the target before": (
-        edit_rows(lambda rows: rows[2].update(valid_metric="0.04", test_metric="0.04")),
+    "a row at both targets before": (
+        edit_rows(lambda rows: rows[2].update(valid_metric="0.04", test_metric="0.9")),
         "evaluation 2 met the target .* went on",
     ),
+    "a row at the validation target before": (
+        edit_rows(lambda rows: rows[2].update(valid_metric="0.04")),
+        "evaluation 2 has no test metric",
+    ),
+    "a look at the test split before": (edit_rows(lambda rows: rows[2].update(test_metric="0.9")), "evaluation 2 has a test metric"),
+    "a test metric beyond its target": (edit_rows(lambda rows: rows[-1].update(test_metric="1.1")), "but no evaluation met the target"),
     "time in a row": (edit_rows(lambda rows: rows[2].update(time_s="0.0")), "time_s of evaluation 2 is 0.0, below the one before it"),
     "examples in a row": (edit_rows(lambda rows: rows[2].update(examples="65")), "came at 65 examples, before it was due at 80"),
     "a row": (edit_rows(lambda rows: rows.pop(3)), "evaluation 4 where 3 must come"),
