@@ -25,6 +25,7 @@ NOTICED_BY = {
     "a message has a limit": "junk_without_end or many_descriptors",
     "a pause goes forwards": "pause_backwards or pause_fewer or pause_restored",
     "a rank hands in once": "rank_of_nobody",
+    "a state has no holes": "sparse_state",
     "a state is sealed": "checkpoint_unsealed",
     "an evaluation is due": "pause_early or pause_soon or pause_again",
     "constants of the model stay": "change_a_constant",

@@ -39,6 +39,13 @@ def must_be_sealed(descriptor: int, what: str) -> int:
     return os.fstat(descriptor).st_size
 
 
+def must_be_in_memory(descriptor: int, what: str) -> None:
+    """Raises HandedIn when a file has holes, which take no memory and would be copied to disk as zeros."""
+    facts = os.fstat(descriptor)
+    if facts.st_blocks * 512 < facts.st_size:  # defence: a state has no holes
+        raise HandedIn(f"the {what} are {facts.st_size} bytes, of which only {facts.st_blocks * 512} are in memory")
+
+
 def path_of(descriptor: int) -> str:
     """Returns a path by which this process can open what a descriptor stands for."""
     return f"/proc/self/fd/{descriptor}"

@@ -7,6 +7,7 @@ filter of system calls (`harness.trial.confine`) sees to both. `sandbox=none` pr
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterable
@@ -45,7 +46,7 @@ class Tree:
         self.root_pid = root_pid
         self._group = group
         self._strangers = {child.pid for child in psutil.Process().children()} - {root_pid}
-        self._cpu_s = 0.0
+        self._cpu_s, self._reaped_s = 0.0, _reaped_s()
         self._memory: dict[int, int] = {}
         self._stopped: dict[psutil.Process, dict[str, int]] = {}
 
@@ -126,7 +127,7 @@ class Tree:
         """
         if self._group is not None:
             return self._group.cpu_s()
-        total = 0.0
+        total = _reaped_s() - self._reaped_s
         for process in self._everyone():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 times = process.cpu_times()
@@ -145,6 +146,12 @@ class Tree:
         members = self.members()
         rough = sum(_status_bytes(p.pid, "status", "VmRSS:") for p in members)
         return rough if rough <= suspicious else sum(_status_bytes(p.pid, "smaps_rollup", "Pss:") for p in members)
+
+
+def _reaped_s() -> float:
+    """Returns the CPU seconds of all ended processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def out_of_memory_kills() -> int:

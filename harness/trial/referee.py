@@ -18,7 +18,7 @@ from harness.trial.clock import Clock, Reading
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.gpu_watch import GpuWatch
-from harness.trial.memory_file import HandedIn, must_be_sealed, path_of
+from harness.trial.memory_file import HandedIn, must_be_in_memory, must_be_sealed, path_of
 from harness.trial.messages import Paused, Task
 from harness.trial.nodes import MEMORY_SHARE, Nodes
 from harness.trial.owner import Owner
@@ -193,6 +193,7 @@ class Referee:
             files[WEIGHTS], files[STATE] = self.session.take_descriptors(2)
             for name, descriptor in files.items():
                 must_be_sealed(descriptor, name)  # defence: a state is sealed
+                must_be_in_memory(descriptor, name)
             with self.nodes.rank_states(self.timeouts.answer_s) as others:
                 position = Position(
                     step=self.step,
