@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def release(project: World) -> None:
 
 
 def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    launch = partial(launch, "checkpoint_period_s=0")
     assert launch("submissions=[quick,waits]", "launcher.extra.hold=true") == 0
     assert "2 trials submitted in 1 arrays, 0 waiting or running already" in capsys.readouterr().out
     assert launch() == 0

@@ -174,8 +174,8 @@ def test_data_that_vanish_are_named(world: World, monkeypatch: pytest.MonkeyPatc
     folder = spec.folder(world.root / "ledger")
     lost = []
 
-    def loses(workload: Workload, cache: Path) -> Path:
-        data = shutil.copytree(prepare(workload, cache), world.root / "copy", dirs_exist_ok=True)
+    def loses(workload: Workload, cache: Path, salt: str | None) -> Path:
+        data = shutil.copytree(prepare(workload, cache, salt), world.root / "copy", dirs_exist_ok=True)
         lost.append(data / "valid" / "columns.npz")
         lost[0].unlink()
         return data

@@ -1,6 +1,5 @@
 """What NVML says of a frozen runner is believed where it can be, and nothing else is."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,7 @@ class Nvml:
     class NVMLError(Exception):
         pass
 
-    def __init__(self, samples: list[SimpleNamespace] | None, works: bool = True) -> None:
+    def __init__(self, samples: list[tuple[int, int, float]] | None, works: bool = True) -> None:
         self.samples, self.works = samples, works
 
     def nvmlInit(self) -> None:
@@ -30,11 +29,15 @@ class Nvml:
     def nvmlDeviceGetProcessUtilization(self, handle: int, since_us: int) -> list[SimpleNamespace]:
         if self.samples is None:
             raise self.NVMLError
-        return self.samples if handle == 1 else []
+        return [
+            SimpleNamespace(pid=pid, smUtil=util, timeStamp=since_us + int(after_s * 1e6))
+            for pid, util, after_s in (self.samples if handle == 1 else [])
+        ]
 
 
-def sample(pid: int = 7, util: int = 50, after_s: float = WINDOW_S + 1) -> SimpleNamespace:
-    return SimpleNamespace(pid=pid, smUtil=util, timeStamp=time.time_ns() // 1000 + int(after_s * 1e6))
+def sample(pid: int = 7, util: int = 50, after_s: float = WINDOW_S + 1) -> tuple[int, int, float]:
+    """A process, how busy it kept the GPU, and so many seconds after the moment of the freeze."""
+    return pid, util, after_s
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def sample(pid: int = 7, util: int = 50, after_s: float = WINDOW_S + 1) -> Simpl
     ],
     ids=["busy", "another's", "idle", "window from before", "second sample", "no samples", "does not tell"],
 )
-def test_a_gpu_that_works_for_a_frozen_process_is_seen(samples: list[SimpleNamespace] | None, busy: int | None) -> None:
+def test_a_gpu_that_works_for_a_frozen_process_is_seen(samples: list[tuple[int, int, float]] | None, busy: int | None) -> None:
     watch = GpuWatch(Nvml(samples))
     watch.frozen()
     assert watch.busy([7]) == busy
