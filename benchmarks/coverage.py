@@ -29,7 +29,7 @@ REPLICATES = 400
 
 
 @dataclass(frozen=True)
-class Setting:
+class SubmissionContext:
     kind: str
     submissions: int
     workloads: int
@@ -64,7 +64,7 @@ class Truth:
         return np.where(self.chances_SW > 0.5, np.exp(self.log_times_SW + SPREAD * shift), np.inf)
 
 
-def make_truth(setting: Setting, rng: np.random.Generator) -> Truth:
+def make_truth(setting: SubmissionContext, rng: np.random.Generator) -> Truth:
     shape = (setting.submissions, setting.workloads)
     log_times = np.broadcast_to(rng.normal(7, 1, shape[1]), shape).copy()
     draw = rng.random(shape)
@@ -87,7 +87,7 @@ def make_table(truth: Truth, studies: int, rng: np.random.Generator) -> TimesTab
     return TimesTable(*names, np.arange(shape[1]), times, times, times)
 
 
-def simulate(setting: Setting, boards: int) -> Outcome:
+def simulate(setting: SubmissionContext, boards: int) -> Outcome:
     """Draws boards, scores them, and compares what they say with the truth."""
     rng = np.random.default_rng(20_260_101)
     rows = [_board(setting, rng) for _ in range(boards)]
@@ -95,7 +95,7 @@ def simulate(setting: Setting, boards: int) -> Outcome:
         return Outcome(*(float(np.mean(np.concatenate(column))) if any(map(len, column)) else np.nan for column in zip(*rows, strict=True)))
 
 
-def _board(setting: Setting, rng: np.random.Generator) -> tuple[list[float], ...]:
+def _board(setting: SubmissionContext, rng: np.random.Generator) -> tuple[list[float], ...]:
     truth = make_truth(setting, rng)
     table = make_table(truth, setting.studies, rng)
     found = estimate(table, "finishline", REPLICATES if setting.studies > 1 else 0, int(rng.integers(2**31)))
@@ -134,7 +134,7 @@ def report(boards: int) -> None:
     print("|---|" + "---:|" * len(COLUMNS))
     for kind, submissions, workloads in (("planted", 8, 8), ("planted", 3, 4), ("equal", 8, 8), ("equal", 3, 4)):
         for studies, split in ((2, SPLIT), (3, SPLIT), (3, 0.0), (5, SPLIT), (10, SPLIT)):
-            o = simulate(Setting(kind, submissions, workloads, studies, split), boards)
+            o = simulate(SubmissionContext(kind, submissions, workloads, studies, split), boards)
             first = f"{o.winner:.2f}" if kind == "planted" else ""
             print(
                 f"| {kind} | {submissions} | {workloads} | {studies} | {split:.0%} | {o.score_coverage:.3f} | {o.near:.3f} "
@@ -149,8 +149,8 @@ def report(boards: int) -> None:
     print("|---:|---:|---:|---:|---:|---:|---:|")
     for submissions, workloads in ((8, 8), (3, 4)):
         for studies in (1, 2, 3, 5, 10):
-            equal = simulate(Setting("equal", submissions, workloads, studies), boards)
-            faster = simulate(Setting("faster", submissions, workloads, studies), boards)
+            equal = simulate(SubmissionContext("equal", submissions, workloads, studies), boards)
+            faster = simulate(SubmissionContext("faster", submissions, workloads, studies), boards)
             print(
                 f"| {submissions} | {workloads} | {studies} | {equal.false_pairs:.3f} | {equal.false_boards:.3f} "
                 f"| {faster.power:.3f} | {faster.power_board:.3f} |",

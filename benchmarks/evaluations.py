@@ -31,7 +31,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.cli import PROJECT
-from harness.project import Project
+from harness.project.project import Project
 from harness.workload import WorkloadConfig
 
 WORKLOADS = ("resnet/cpu", "vit/cpu", "click/cpu", "lm/cpu")
@@ -93,12 +93,12 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
     import torch
 
     from harness.data import prepare
-    from harness.plugins import load_submission, load_workload
+    from harness.project.plugins import load_submission, load_workload
+    from harness.project.space import read_space
     from harness.seeds import stream_seed
     from harness.stream import Stream
-    from harness.submission import Setting, WorkloadFacts
+    from harness.submission import SubmissionContext, WorkloadInfo
     from harness.trial.runner import seed_everything
-    from harness.tuning import read_space
 
     torch.set_num_threads(config.threads)
     workload, folder = load_workload(project.workload_folder(config), config), project.submission_folder(submission)
@@ -109,10 +109,10 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
     cpu = torch.device("cpu")
     stream = Stream(workload, train_data, config.reference_batch, stream_seed(seed, "data"), cpu)
     seed_everything(stream_seed(seed, "dropout"))
-    setting = Setting(
+    setting = SubmissionContext(
         model=model,
         hp=SimpleNamespace(**read_space(folder).point({})),
-        workload=WorkloadFacts(**{name: getattr(config, name) for name in WorkloadFacts.__dataclass_fields__}),
+        workload=WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__}),
         roles=workload.roles(model),
         losses=lambda batch: workload.losses(model, batch),
         generator=torch.Generator().manual_seed(stream_seed(seed, "submission")),

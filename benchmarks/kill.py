@@ -24,11 +24,11 @@ import psutil
 
 from harness.campaign.plan import single_point, single_trial
 from harness.data import cache_root
-from harness.project import Project
-from harness.rulesets import Ruleset
-from harness.trial.record import Record, Row, read_record, read_rows
+from harness.ledger.record import Record, Row, read_record, read_rows
+from harness.ledger.spec import TrialSpec, read_spec
+from harness.project.project import Project
+from harness.project.rulesets import Ruleset
 from harness.trial.referee import run_trial
-from harness.trial.spec import TrialSpec, read_spec
 from tests.conftest import Silent, World, write_toy
 
 PROJECT = Path(__file__).resolve().parents[1]

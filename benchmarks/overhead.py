@@ -39,11 +39,11 @@ def bare(workload_id: str, steps: int) -> None:
     import torch
 
     from harness.data import cache_root, prepare
-    from harness.plugins import load_submission, load_workload
-    from harness.project import Project
-    from harness.submission import Setting, WorkloadFacts
+    from harness.project.plugins import load_submission, load_workload
+    from harness.project.project import Project
+    from harness.project.space import read_space
+    from harness.submission import SubmissionContext, WorkloadInfo
     from harness.trial.runner import warm_up
-    from harness.tuning import read_space
 
     project = Project(PROJECT)
     config = project.workload(workload_id)
@@ -53,9 +53,9 @@ def bare(workload_id: str, steps: int) -> None:
     data = workload.load(prepare(workload, cache_root()), "train")
     model = workload.build_model().train()
     folder = project.submission_folder(SUBMISSION)
-    facts = WorkloadFacts(**{name: getattr(config, name) for name in WorkloadFacts.__dataclass_fields__})
+    facts = WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__})
     point, generator = SimpleNamespace(**read_space(folder).point({})), torch.Generator().manual_seed(0)
-    setting = Setting(model, point, facts, workload.roles(model), lambda b: b, generator, torch.device("cpu"), lambda: 0.0)
+    setting = SubmissionContext(model, point, facts, workload.roles(model), lambda b: b, generator, torch.device("cpu"), lambda: 0.0)
     warm_up(workload, model, data, config.reference_batch, torch.device("cpu"))
     order = torch.randperm(len(data), generator=generator)
     submission = load_submission(folder)(setting)
@@ -79,12 +79,12 @@ def trial(workload_id: str, steps: int) -> None:
 
     from rich.console import Console
 
+    from harness.callbacks.display import Display
     from harness.campaign.plan import single_point, single_trial
     from harness.data import cache_root
-    from harness.display import Display
-    from harness.project import Project
-    from harness.rulesets import Ruleset
-    from harness.trial.record import read_rows
+    from harness.ledger.record import read_rows
+    from harness.project.project import Project
+    from harness.project.rulesets import Ruleset
     from harness.trial.referee import run_trial
 
     project = Project(PROJECT)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from harness.cli import PROJECT, main
 from harness.commands.replay import PROMISED
+from harness.ledger.record import Record, read_record
 from harness.report.compare import differences, rows
 from harness.score.board import ScoreOptions
 from harness.score.ledger import read_ledgers
 from harness.score.scoring import score_board
-from harness.trial.record import Record, read_record
 
 CAMPAIGN = ["submissions=[nadamw,adamw_linear_zero,sgd_nesterov]", "workloads=[lm/cpu,vit/cpu,resnet/cpu,click/cpu]", "launcher.workers=2"]
 

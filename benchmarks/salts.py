@@ -20,12 +20,12 @@ from typing import Any
 import torch
 
 from harness.data import cache_root, prepare
-from harness.plugins import load_submission, load_workload
-from harness.project import Project
+from harness.project.plugins import load_submission, load_workload
+from harness.project.project import Project
+from harness.project.space import read_space
 from harness.seeds import stream_seed
 from harness.stream import Stream
-from harness.submission import Setting, WorkloadFacts
-from harness.tuning import read_space
+from harness.submission import SubmissionContext, WorkloadInfo
 from harness.workload import Workload
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -57,11 +57,11 @@ def train(workload: Workload, data: Path) -> Iterator[tuple[str, torch.nn.Module
     samples, valid = workload.load(data, "train"), workload.load(data, "valid")
     model = workload.build_model().train()
     folder = project.submission_folder(SUBMISSION)
-    facts = WorkloadFacts(**{name: getattr(config, name) for name in WorkloadFacts.__dataclass_fields__})
+    facts = WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__})
     point, generator = SimpleNamespace(**read_space(folder).point({})), torch.Generator().manual_seed(0)
     roles, device = workload.roles(model), torch.device("cpu")
     losses = partial(workload.losses, model)
-    submission = load_submission(folder)(Setting(model, point, facts, roles, losses, generator, device, lambda: 0.0))
+    submission = load_submission(folder)(SubmissionContext(model, point, facts, roles, losses, generator, device, lambda: 0.0))
     submission.setup()
     stream = Stream(workload, samples, config.reference_batch, stream_seed(0, "data"), device)
     met = False

@@ -18,9 +18,9 @@ import psutil
 from harness.campaign.plan import read_plan
 from harness.cli import main
 from harness.launch import cluster
-from harness.launch.batch import read_submitted, told
-from harness.project import Project
-from harness.trial.record import read_record, read_rows
+from harness.ledger.jobs import read_events, read_submitted
+from harness.ledger.record import read_record, read_rows
+from harness.project.project import Project
 from tests.conftest import World, write_toy
 from tests.slurm.toy import write_project
 
@@ -184,7 +184,7 @@ def started_again(ledger: Path) -> Counter[str]:
     count = Counter[str]()
     for submitted in read_submitted(ledger):
         for index, folder in enumerate(submitted.folders):
-            count[folder] += max(sum(line["event"] == "started" for line in told(submitted.batch, index)) - 1, 0)
+            count[folder] += max(sum(line["event"] == "started" for line in read_events(submitted.batch, index)) - 1, 0)
     return count
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from harness.campaign.plan import PlannedSubmission, write_plan
 from harness.campaign.status import trial_states
 from harness.launch import cluster
-from harness.launch.batch import read_submitted
+from harness.launch.job_states import jobs
 from harness.launch.options import Resources, Slurm
 from harness.launch.slurm import must_fit, submit
-from harness.launch.state import jobs
-from harness.project import Project
+from harness.ledger.jobs import read_submitted
+from harness.project.project import Project
 from tests.campaign.test_plan import EXTERNAL, plan
 from tests.conftest import World, write_toy
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.campaign.plan import PlannedSubmission, read_plan, write_plan
 from harness.campaign.status import read_status
-from harness.project import Project
+from harness.project.project import Project
 from tests.campaign.test_plan import EXTERNAL, plan
 from tests.conftest import World, write_toy
 

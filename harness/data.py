@@ -64,17 +64,17 @@ def prepare(workload: Workload, cache: Path, salt: str | None = None) -> Path:
         raise SaltMissing(f"{words}: give salt=FILE, or share the cache (FINISHLINE_CACHE) with who has it")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=cache, prefix=f".{folder.name}."))
+        temporary = Path(tempfile.mkdtemp(dir=cache, prefix=f".{folder.name}."))
     except OSError as error:
         raise UserError(f"the data cache {cache} cannot be written ({error.strerror}): set {CACHE_VARIABLE} to a folder that can") from None
     try:
-        workload.make_data(aside, secret)
-        manifest = {str(path.relative_to(aside)): _sha256(path) for path in sorted(aside.rglob("*")) if path.is_file()}
-        write_atomically(aside / "manifest.json", json.dumps(manifest, indent=1))
-        aside.chmod(0o755)
-        _replace_folder(aside, folder)
+        workload.make_data(temporary, secret)
+        manifest = {str(path.relative_to(temporary)): _sha256(path) for path in sorted(temporary.rglob("*")) if path.is_file()}
+        write_atomically(temporary / "manifest.json", json.dumps(manifest, indent=1))
+        temporary.chmod(0o755)
+        _replace_folder(temporary, folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

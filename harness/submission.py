@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WorkloadFacts:
+class WorkloadInfo:
     """What a submission may know of the workload: everything but its name. `step_hint` counts steps of `reference_batch` examples."""
 
     metric: str
@@ -41,12 +41,12 @@ class WorkloadFacts:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SubmissionContext:
     """What the runner gives to a submission; each field becomes an attribute of the same name."""
 
     model: nn.Module
     hp: SimpleNamespace
-    workload: WorkloadFacts
+    workload: WorkloadInfo
     roles: Mapping[str, Role]
     losses: Callable[[Batch], Tensor]
     generator: torch.Generator
@@ -82,7 +82,7 @@ class Submission:
     optimizer: torch.optim.Optimizer
     schedule: Any = None
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: SubmissionContext) -> None:
         self.model = setting.model
         self.hp: Any = setting.hp
         self.workload = setting.workload
@@ -105,7 +105,7 @@ class Submission:
         """Seconds used so far: a copy of the referee's clock, brought up to date at each evaluation."""
         return self._clock()
 
-    def batch_size(self, workload: WorkloadFacts) -> int:
+    def batch_size(self, workload: WorkloadInfo) -> int:
         """Returns examples per step. Default: the workload's reference batch."""
         return workload.reference_batch
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.trial.record import Record, Row
+from harness.ledger.record import Record, Row
+from harness.ledger.spec import TrialSpec
+from harness.trial.callback import TrialCallback
 from harness.trial.referee import run_trial
 from harness.trial.session import Timeouts
 from harness.trial.source import hash_folder
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
 from tests.fork_server import ForkServer
 
@@ -81,13 +81,13 @@ class SGD(Submission):
 """
 
 
-class Silent(Watcher):
+class Silent(TrialCallback):
     """A watcher that keeps what it is told."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def evaluated(self, row: Row) -> None:
+    def on_evaluation(self, row: Row) -> None:
         self.rows.append(row)
 
 
@@ -164,7 +164,7 @@ class World:
 @pytest.fixture(autouse=True)
 def _short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second before each trial is for those that count."""
-    monkeypatch.setattr("harness.trial.probe.REPEATS", 2)
+    monkeypatch.setattr("harness.machine.probe.REPEATS", 2)
 
 
 @pytest.fixture(scope="session", autouse=True)

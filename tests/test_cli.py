@@ -214,7 +214,7 @@ def test_the_readme_only_uses_what_there_is() -> None:
     targets = set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"^make (\w+)", text, re.M)) <= targets
     from harness.cli import VERBS
-    from harness.project import Project
+    from harness.project.project import Project
 
     known = Project(PROJECT)
     commands = re.findall(r"^\.venv/bin/finishline (\S+)(.*?)(?:#.*)?$", text, re.M)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import hardware
+from harness.campaign.pending import copy_valid_results
 from harness.campaign.plan import read_plan
-from harness.campaign.todo import bring_over
 from harness.cli import main
-from harness.project import Project
+from harness.machine import hardware
+from harness.project.project import Project
 from tests.conftest import SGD, World
 from tests.test_cli import SLOW, WORKLOAD, project
 
@@ -92,8 +92,8 @@ def test_a_fork_keeps_what_still_holds(project: World, capsys: pytest.CaptureFix
 def test_a_fork_of_a_login_node_keeps_what_the_nodes_of_the_cluster_did(project: World) -> None:
     assert launch(project) == 0
     ledger, plan = project.root / "ledger", read_plan(project.root / "ledger")
-    assert bring_over(plan, Project(project.root), ledger, project.root / "new", "another kind of machine") == 0
-    assert bring_over(plan, Project(project.root), ledger, project.root / "new", None) == 1
+    assert copy_valid_results(plan, Project(project.root), ledger, project.root / "new", "another kind of machine") == 0
+    assert copy_valid_results(plan, Project(project.root), ledger, project.root / "new", None) == 1
 
 
 def test_another_kind_of_machine_is_refused(project: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

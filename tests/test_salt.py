@@ -8,9 +8,9 @@ import yaml
 
 from harness.cli import main
 from harness.data import data_folder
-from harness.project import Project
+from harness.ledger.record import read_record
+from harness.project.project import Project
 from harness.salt import commitment, keep_salt
-from harness.trial.record import read_record
 from tests.conftest import TOY_WORKLOAD, World
 from tests.test_cli import project
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
 
 
 def submission(kind: type[Submission] = Submission, batch: int = 16) -> Submission:
-    facts = WorkloadFacts("error", "minimize", 0.1, 60.0, batch, 100, "squared_error")
+    facts = WorkloadInfo("error", "minimize", 0.1, 60.0, batch, 100, "squared_error")
     model = nn.Linear(2, 1)
     roles = {"weight": "head", "bias": "bias"}
-    return kind(Setting(model, SimpleNamespace(), facts, roles, lambda b: b, torch.Generator(), torch.device("cpu"), lambda: 1.5))
+    return kind(SubmissionContext(model, SimpleNamespace(), facts, roles, lambda b: b, torch.Generator(), torch.device("cpu"), lambda: 1.5))
 
 
 def test_setup_must_be_given() -> None:
@@ -54,7 +54,7 @@ def test_what_cannot_be_kept_is_named(value: object) -> None:
 
 def test_horizon_counts_the_examples_of_the_step_hint() -> None:
     class Doubled(Submission):
-        def batch_size(self, workload: WorkloadFacts) -> int:
+        def batch_size(self, workload: WorkloadInfo) -> int:
             return 2 * workload.reference_batch
 
     assert submission().horizon == 100

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from harness.calibration import read_calibration, with_budgets
+from harness.campaign.pending import copy_valid_results, must_match_hardware
 from harness.campaign.plan import Plan, plan_submission, read_plan, with_ranks, write_plan
-from harness.campaign.todo import bring_over, must_be_of
-from harness.config import LaunchOptions
 from harness.errors import UserError, suggest
-from harness.hardware import this_machine
-from harness.project import Project
-from harness.rulesets import Racing
+from harness.ledger.lock import LockHeld, TrialLock
+from harness.machine.calibration import read_calibration, with_budgets
+from harness.machine.hardware import this_machine
+from harness.project.config import LaunchOptions
+from harness.project.project import Project
+from harness.project.rulesets import Racing
 from harness.salt import commitment, read_salt
-from harness.trial.owner import Owner, Taken
 
 PATIENCE_S = 60.0
 
@@ -43,7 +43,7 @@ def ledger_and_plan(project: Project, given: LaunchOptions, named: frozenset[str
             if earlier is not None:
                 plan.must_extend(earlier, ledger)
                 if given.launcher.runs_here:
-                    must_be_of(this_machine().fingerprint, plan.trials(project), ledger)
+                    must_match_hardware(this_machine().fingerprint, plan.trials(project), ledger)
             return ledger, plan
         except UserError:
             if not given.fork:
@@ -60,7 +60,7 @@ def publish(project: Project, given: LaunchOptions, named: frozenset[str]) -> tu
             ledger, plan = ledger_and_plan(project, given, named)
             if read_plan(ledger) is None and ledger != Path(given.out).absolute():
                 fingerprint = this_machine().fingerprint if given.launcher.runs_here else None
-                bring_over(plan, project, Path(given.out).absolute(), ledger, fingerprint)
+                copy_valid_results(plan, project, Path(given.out).absolute(), ledger, fingerprint)
             write_plan(ledger, plan)
     except OSError as error:
         raise UserError(f"{ledger} cannot be written ({error.strerror}): choose another out=") from None
@@ -127,9 +127,9 @@ def _alone(ledger: Path) -> Iterator[None]:
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(Owner(ledger))
+                stack.enter_context(TrialLock(ledger))
                 break
-            except Taken:
+            except LockHeld:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)

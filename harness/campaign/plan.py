@@ -8,12 +8,12 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.ledger.campaign import FILE, content_hash, read_campaign, write_campaign
-from harness.project import Project
-from harness.rulesets import Racing, Ruleset
+from harness.ledger.spec import TrialSpec
+from harness.project.project import Project
+from harness.project.rulesets import Racing, Ruleset
+from harness.project.space import Value, read_space
 from harness.seeds import derive
 from harness.trial.source import weigh_folder
-from harness.trial.spec import TrialSpec
-from harness.tuning import Value, read_space
 from harness.workload import WorkloadConfig
 
 

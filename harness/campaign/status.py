@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from harness.campaign.plan import Plan
-from harness.trial.owner import is_alive, read_holder
+from harness.ledger.lock import is_alive, read_lock
 
 FAILED = ("crashed", "out_of_memory", "timed_out")
 OPEN = ("running", "waiting")
@@ -87,7 +87,7 @@ def _trial_state(ledger: Path, submission: str, workload: str, study: int, trial
         verdict = record["verdict"], record["reason"], record["time_s"], record["wall_s"]
     except (OSError, ValueError, KeyError, TypeError):
         owner = Path(folder) / "owner.json"
-        holder = read_holder(owner)
+        holder = read_lock(owner)
         running = holder is not None and is_alive(holder, owner)
         verdict = ("running", str(holder), 0.0, 0.0) if running else ("waiting", "", 0.0, 0.0)
     return TrialState(submission, workload, study, trial, *verdict)

@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.check.finding import Finding
 from harness.check.source import Source, docstrings
 from harness.errors import UserError, suggest
+from harness.project.space import SearchSpace, read_space
 from harness.trial.source import files
-from harness.tuning import SearchSpace, read_space
 
 MOST_LINES = 25
 
@@ -30,7 +30,7 @@ def check_space(folder: Path) -> tuple[SearchSpace | None, list[Finding]]:
     try:
         return read_space(folder), []
     except UserError as error:
-        return None, [Finding("error", "space.yaml", 0, str(error), "see harness/tuning.py for the form")]
+        return None, [Finding("error", "space.yaml", 0, str(error), "see harness/project/space.py for the form")]
 
 
 def check_hyperparameters(space: SearchSpace, sources: Sequence[Source]) -> Iterator[Finding]:

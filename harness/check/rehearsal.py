@@ -22,22 +22,22 @@ from harness.check.finding import Finding, Level
 from harness.check.state import NotSaved, differences, saved
 from harness.check.tiny import CONFIG, Net, Tiny
 from harness.errors import UserError
-from harness.plugins import load_submission
+from harness.project.plugins import load_submission
+from harness.project.space import read_space
 from harness.seeds import stream_seed
 from harness.stream import Stream
-from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
 from harness.trial.checkpoint import random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
 from harness.trial.runner import warm_up
-from harness.tuning import read_space
 from harness.workload import Batch, Evaluation
 
-FACTS = WorkloadFacts(**{name: getattr(CONFIG, name) for name in WorkloadFacts.__dataclass_fields__})
+FACTS = WorkloadInfo(**{name: getattr(CONFIG, name) for name in WorkloadInfo.__dataclass_fields__})
 STEPS, MORE_STEPS, MOST_CORNERS, NAMED = 10, 5, 64, 4
 Losses = Callable[[nn.Module, Batch], Tensor]
 
 
-class Over(Exception):
+class CheckAborted(Exception):
     """Nothing more can be tried."""
 
 
@@ -74,11 +74,11 @@ class Report:
         else:
             return
         if vital:
-            raise Over
+            raise CheckAborted
 
 
 @dataclass
-class Bout:
+class Session:
     """A submission with its model and stream."""
 
     submission: Submission
@@ -117,7 +117,7 @@ class Bout:
             self.done_at = self.steps
 
 
-def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None = None) -> Bout:
+def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None = None) -> Session:
     """Builds model, stream and submission, always alike, and has it set up."""
     workload = Tiny(CONFIG)
     model = fresh_model(workload)
@@ -126,7 +126,7 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
     torch.manual_seed(stream_seed(1, "dropout"))
     of_batch = losses or workload.losses
     submission = kind(
-        Setting(
+        SubmissionContext(
             model=model,
             hp=SimpleNamespace(**hp),
             workload=FACTS,
@@ -142,7 +142,7 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
         raise UserError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
     stream.batch_size = batch_size
     submission.setup()
-    return Bout(submission, model, stream, guard)
+    return Session(submission, model, stream, guard)
 
 
 def fresh_model(workload: Tiny) -> nn.Module:
@@ -155,73 +155,75 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
     """Tries everything, in the order in which a trial would."""
     workload = Tiny(CONFIG)
     warm_up(workload, workload.build_model(), workload.load(Path(), "train"), CONFIG.reference_batch, torch.device("cpu"))
-    fence = Guard(workload.build_model(), workload)
+    guard = Guard(workload.build_model(), workload)
     with report.stage("the import", vital=True):
         kind = load_submission(folder)
-        fence.check()
+        guard.check()
     with report.stage("setup", vital=True):
-        bout = begin(kind, hp)
-        bout.guard.check()
-    before, loss_before = bout.weights(), bout.loss()
+        session = begin(kind, hp)
+        session.guard.check()
+    before, loss_before = session.weights(), session.loss()
     if changed := differences(dict(fresh_model(workload).state_dict()), before):
         report.find("look", f"setup() changes weights: {_some(changed)}", "training starts from the weights that the workload made")
     with report.stage(f"the first {STEPS} steps", vital=True):
-        bout.advance(STEPS)
-        bout.guard.check()
-    learns(bout, before, loss_before, report)
+        session.advance(STEPS)
+        session.guard.check()
+    learns(session, before, loss_before, report)
     with report.stage("eval_weights"):
-        swaps_back(bout, report)
+        swaps_back(session, report)
     with report.stage("on_eval"):
-        bout.submission.on_eval(Evaluation(0.5, 1.0))
+        session.submission.on_eval(Evaluation(0.5, 1.0))
     with report.stage("saving and resuming"):
-        resumes(bout, folder, hp, report)
+        resumes(session, folder, hp, report)
     with report.stage("the steps up to half of the horizon"):
-        half = bout.submission.horizon // 2
-        bout.advance(max(0, half - bout.steps))
-        bout.guard.check()
-        if bout.done_at is not None and bout.done_at < half:
-            what = f"done() is true after {bout.done_at} steps of a horizon of {bout.submission.horizon}"
+        half = session.submission.horizon // 2
+        session.advance(max(0, half - session.steps))
+        session.guard.check()
+        if session.done_at is not None and session.done_at < half:
+            what = f"done() is true after {session.done_at} steps of a horizon of {session.submission.horizon}"
             report.find("look", what, "the trial ends there: is that meant?")
     for name, losses in (("zero", _zero), ("missing", _only_the_head)):
         with report.stage(f"steps with {name} gradients", level="look"):
-            bout = begin(kind, hp, losses)
-            bout.advance(3)
-            if not bout.is_finite():
+            session = begin(kind, hp, losses)
+            session.advance(3)
+            if not session.is_finite():
                 report.find("look", f"{name} gradients give weights that are not finite", "divide by norms with an epsilon")
     with report.stage("the corners of the search space"):
         corners(kind, folder, hp, report)
 
 
-def learns(bout: Bout, before: Mapping[str, Tensor], loss_before: float, report: Report) -> None:
+def learns(session: Session, before: Mapping[str, Tensor], loss_before: float, report: Report) -> None:
     """Finds weights that are not finite, or do not move, and a loss that does not fall."""
-    if not bout.is_finite():
+    if not session.is_finite():
         advice = "a default must train on every workload: lower the rate, or clip"
-        report.find("error", f"the weights are not finite after {bout.steps} steps with the default hyperparameters", advice)
+        report.find("error", f"the weights are not finite after {session.steps} steps with the default hyperparameters", advice)
         return
-    if bout.stream.examples == 0:
-        report.find("error", f"select() took no examples from the stream in {bout.steps} steps", "evaluations fall due by examples taken")
-    still = [name for name, parameter in bout.model.named_parameters() if torch.equal(parameter, before[name])]
-    if len(still) == len(list(bout.model.parameters())):
-        report.find("error", f"no parameter moved in {bout.steps} steps", "does step() call the optimizer, and is the rate above 0?")
+    if session.stream.examples == 0:
+        report.find(
+            "error", f"select() took no examples from the stream in {session.steps} steps", "evaluations fall due by examples taken"
+        )
+    still = [name for name, parameter in session.model.named_parameters() if torch.equal(parameter, before[name])]
+    if len(still) == len(list(session.model.parameters())):
+        report.find("error", f"no parameter moved in {session.steps} steps", "does step() call the optimizer, and is the rate above 0?")
     elif still:
-        roles = ", ".join(f"{name} ({bout.submission.roles[name]})" for name in still)
-        report.find("look", f"never moved in {bout.steps} steps: {roles}", "is a role forgotten in setup?")
-    if not still and not bout.loss() < loss_before:
-        what = f"the loss did not fall in {bout.steps} steps ({loss_before:.3f} to {bout.loss():.3f})"
+        roles = ", ".join(f"{name} ({session.submission.roles[name]})" for name in still)
+        report.find("look", f"never moved in {session.steps} steps: {roles}", "is a role forgotten in setup?")
+    if not still and not session.loss() < loss_before:
+        what = f"the loss did not fall in {session.steps} steps ({loss_before:.3f} to {session.loss():.3f})"
         report.find("look", what, "is the sign right, and the rate?")
 
 
-def swaps_back(bout: Bout, report: Report) -> None:
+def swaps_back(session: Session, report: Report) -> None:
     """Finds traces that an evaluation leaves in weights and state."""
-    submission = bout.submission
-    weights, state, drawn = bout.weights(), saved(submission.state_dict()), submission.generator.get_state()
+    submission = session.submission
+    weights, state, drawn = session.weights(), saved(submission.state_dict()), submission.generator.get_state()
     streams = random_state()
     with submission.eval_weights():
-        if not bout.is_finite():
+        if not session.is_finite():
             report.find("look", "the weights inside eval_weights() are not finite", "what the referee evaluates is NaN")
-    bout.model.train()
+    session.model.train()
     set_random_state(streams)
-    changed = differences(weights, bout.weights())
+    changed = differences(weights, session.weights())
     if changed:
         advice = "keep a copy of the training weights and put that back: arithmetic there and back is not exact"
         report.find("error", f"eval_weights() does not restore the weights: {_some(changed)}", advice)
@@ -232,10 +234,10 @@ def swaps_back(bout: Bout, report: Report) -> None:
         report.find("error", f"eval_weights() changes the training state: {_some(changed)}", "an evaluation may leave no trace")
 
 
-def resumes(bout: Bout, folder: Path, hp: Mapping[str, Any], report: Report) -> None:
+def resumes(session: Session, folder: Path, hp: Mapping[str, Any], report: Report) -> None:
     """Finds what a checkpoint loses: a fresh object that loads the state must go on bit for bit."""
-    state, weights, stream, streams = saved(bout.submission.state_dict()), bout.weights(), bout.stream.state_dict(), random_state()
-    drawn = bout.submission.generator.get_state()
+    state, weights, stream, streams = saved(session.submission.state_dict()), session.weights(), session.stream.state_dict(), random_state()
+    drawn = session.submission.generator.get_state()
     fresh = begin(load_submission(folder), hp)
     with torch.no_grad():
         for name, tensor in fresh.model.state_dict().items():
@@ -247,7 +249,7 @@ def resumes(bout: Bout, folder: Path, hp: Mapping[str, Any], report: Report) -> 
     if lost:
         report.find("error", f"load_state_dict() does not bring back {_some(lost)}", "what state_dict returns must be taken back in full")
     ends = []
-    for one in (bout, fresh):
+    for one in (session, fresh):
         set_random_state(streams)
         one.advance(MORE_STEPS)
         ends.append(one.weights())
@@ -273,9 +275,9 @@ def corners(kind: type[Submission], folder: Path, hp: Mapping[str, Any], report:
         named = " ".join(f"{name}={value}" for name, value in point.items())
         report.write(stage=f"steps with {named}")
         try:
-            bout = begin(kind, {**hp, **point})
-            bout.advance(STEPS)
-            why = "" if bout.is_finite() else "gives weights that are not finite"
+            session = begin(kind, {**hp, **point})
+            session.advance(STEPS)
+            why = "" if session.is_finite() else "gives weights that are not finite"
         except Exception as error:
             why = f"raises {type(error).__name__}: {str(error)[:150]}{_place(error)[1]}"
         if why:
@@ -309,7 +311,7 @@ def main() -> None:
     """Runs everything; the report's last line says that it came to the end."""
     torch.set_num_threads(1)
     report = Report(int(sys.argv[2]))
-    with suppress(Over):
+    with suppress(CheckAborted):
         rehearse(Path(sys.argv[1]), json.loads(sys.argv[3]), report)
     report.write(finished=True)
 

@@ -9,20 +9,20 @@ from statistics import median
 
 from rich.console import Console
 
-from harness.calibration import Calibration, Reference, read_calibration, with_budgets, write_calibration
+from harness.callbacks.callback_list import with_callbacks
+from harness.callbacks.display import Display
 from harness.campaign.plan import PlannedSubmission, single_point, single_trial
-from harness.config import CalibrateOptions, options
 from harness.data import cache_root
-from harness.display import Display
 from harness.errors import UserError
-from harness.hardware import Machine, this_machine, versions
-from harness.log.watchers import watched
-from harness.project import Project
-from harness.rulesets import Ruleset
+from harness.ledger.record import Record
+from harness.machine.calibration import Calibration, Reference, read_calibration, with_budgets, write_calibration
+from harness.machine.hardware import Machine, this_machine, versions
+from harness.project.config import CalibrateOptions, options
+from harness.project.project import Project
+from harness.project.rulesets import Ruleset
+from harness.trial.callback import TrialCallback
 from harness.trial.import_check import check_importable
-from harness.trial.record import Record
 from harness.trial.referee import run_trial
-from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
 
 PATIENCE = Ruleset("calibrate", studies=1, trials=1, budget_factor=10.0, points="default")
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
     check_importable(Path(submission.path), given.sandbox)
     ledger = Path(given.out or f"results/calibrate/{datetime.now():%Y%m%d-%H%M%S}-{name}").absolute()
     console = Console(highlight=False)
-    with watched(Display(console, len(workloads)), given.log, ledger, console) as watcher:
-        records = {w.id: _run(project, submission, w, given, ledger, watcher) for w in workloads}
+    with with_callbacks(Display(console, len(workloads)), given.log, ledger, console) as callback:
+        records = {w.id: _run(project, submission, w, given, ledger, callback) for w in workloads}
     calibration = Calibration(
         fingerprint=machine.fingerprint,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,10 +74,15 @@ def _all_of_a_tier(project: Project, machine: Machine) -> list[str]:
 
 
 def _run(
-    project: Project, submission: PlannedSubmission, workload: WorkloadConfig, given: CalibrateOptions, ledger: Path, watcher: Watcher
+    project: Project,
+    submission: PlannedSubmission,
+    workload: WorkloadConfig,
+    given: CalibrateOptions,
+    ledger: Path,
+    callback: TrialCallback,
 ) -> Record:
     spec = single_trial(project, submission, workload, PATIENCE, given.evaluation_period, given.sandbox, given.seed)
-    record = run_trial(spec, spec.folder(ledger), cache_root(), watcher)
+    record = run_trial(spec, spec.folder(ledger), cache_root(), callback)
     if record.verdict != "reached":
         why = f"{record.verdict}, {record.reason}; see {spec.folder(ledger)}"
         raise UserError(f"calibrate: {submission.name} did not reach the target of {workload.id} ({why})")

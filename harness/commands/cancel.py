@@ -7,8 +7,8 @@ from harness.campaign.plan import Plan, read_plan
 from harness.campaign.status import trial_states
 from harness.errors import UserError, suggest
 from harness.launch import cluster
-from harness.launch.batch import read_submitted
-from harness.launch.state import jobs
+from harness.launch.job_states import jobs
+from harness.ledger.jobs import read_submitted
 
 
 def main(arguments: Sequence[str], root: Path) -> int:

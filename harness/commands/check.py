@@ -14,9 +14,9 @@ from harness.check.finding import Finding
 from harness.check.folder import check_space
 from harness.check.lint import lint
 from harness.check.trial_run import trial_run
-from harness.config import read_ruleset
 from harness.errors import UserError
-from harness.project import Project
+from harness.project.config import read_ruleset
+from harness.project.project import Project
 from harness.trial.source import weigh_folder
 
 RULESET = "self"

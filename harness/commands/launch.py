@@ -6,27 +6,27 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.callbacks.callback_list import with_callbacks
+from harness.callbacks.display import Display
+from harness.callbacks.panel import Panel
 from harness.campaign.extend import ledger_and_plan, publish
+from harness.campaign.pending import is_pending, withdraw
 from harness.campaign.plan import Plan
-from harness.campaign.racer import stopped_in_vain, take_back
 from harness.campaign.status import read_status
-from harness.campaign.todo import is_due, withdraw
 from harness.commands.sign import sign_ledger
-from harness.config import LaunchOptions, options
 from harness.data import cache_root
-from harness.display import Display
 from harness.errors import UserError
 from harness.launch.local import run_due
 from harness.launch.options import Local, Slurm
-from harness.launch.panel import Panel
 from harness.launch.slurm import must_fit, preview, submit
 from harness.launch.workers import run_in_workers
 from harness.ledger.signature import read_private_key
-from harness.log.watchers import watched
-from harness.project import Project
+from harness.ledger.spec import TrialSpec
+from harness.project.config import LaunchOptions, options
+from harness.project.project import Project
+from harness.racing.racer import requeue_stopped, unjustified_stops
 from harness.salt import keep_salt, read_salt
 from harness.trial.import_check import check_importable
-from harness.trial.spec import TrialSpec
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     ledger, plan = publish(project, given, named)
     for name in given.withdraw:
         withdraw(ledger, name)
-    take_back(plan, ledger)
+    requeue_stopped(plan, ledger)
     due = due_trials(project, plan, ledger, given.retries)
     console.print(cost(plan, due, ledger, given), soft_wrap=True)
     if isinstance(given.launcher, Slurm):
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         panel = Panel(console, total, total - len(due))
         totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log, panel)
     else:
-        with watched(Display(console, total, total - len(due)), given.log, ledger, console) as watcher:
-            totals = run_due(due, ledger, cache_root(), watcher, given.retries)
+        with with_callbacks(Display(console, total, total - len(due)), given.log, ledger, console) as callback:
+            totals = run_due(due, ledger, cache_root(), callback, given.retries)
     if totals.trials:
         share = 1 - totals.time_s / totals.wall_s
         took = f"{totals.trials} trials in {time.monotonic() - begun:.0f} s"
@@ -79,8 +79,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
 def due_trials(project: Project, plan: Plan, ledger: Path, retries: int) -> list[TrialSpec]:
     """Returns the trials that are to be run, in the order of the plan."""
-    again = stopped_in_vain(plan, ledger)
-    return [spec for spec in plan.trials(project) if (folder := spec.folder(ledger)) in again or is_due(folder, retries)]
+    again = unjustified_stops(plan, ledger)
+    return [spec for spec in plan.trials(project) if (folder := spec.folder(ledger)) in again or is_pending(folder, retries)]
 
 
 def cost(plan: Plan, due: Sequence[TrialSpec], ledger: Path, given: LaunchOptions) -> str:

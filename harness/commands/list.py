@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.project import Project
-from harness.tuning import read_space
+from harness.project.project import Project
+from harness.project.space import read_space
 
 
 def main(arguments: Sequence[str], root: Path) -> int:

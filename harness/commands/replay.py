@@ -8,17 +8,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from harness.campaign.order import in_order, in_parallel, one_by_one, waves
-from harness.campaign.racing import Promise, TrialKey
-from harness.campaign.replay import Course, Courses, Order, Played, play
 from harness.errors import UserError, suggest
+from harness.racing.order import in_order, in_parallel, one_by_one, waves
+from harness.racing.race import Guarantee, TrialKey
+from harness.racing.replay import Order, RecordedTrial, RecordedTrials, ReplayedTrial, play
 from harness.report.compare import TOLERANCE, differences, rows
 from harness.score import Board, Results, ScoreOptions, read_algoperf, score_board
 from harness.score.cut import clock_readings, first_rows
 from harness.score.results import Trial
 
 PLAIN_WIDTH = 140
-POLICIES: dict[str, tuple[Order, Promise]] = {
+POLICIES: dict[str, tuple[Order, Guarantee]] = {
     "in order": (in_order, "scores"),
     "all in parallel": (in_parallel, "scores"),
     "better order": (one_by_one, "scores"),
@@ -57,32 +57,32 @@ class Outcome:
 def main(arguments: Sequence[str], root: Path) -> int:
     """Plays all policies and prints what each saves; exit code 1 if a board is not what racing promises."""
     logs, targets, studies = _options(arguments)
-    recorded: dict[tuple[str, str, int, int], bytes] = {}
+    contents: dict[tuple[str, str, int, int], bytes] = {}
 
     def keep(key: tuple[str, str, int, int], data: bytes) -> bytes:
-        recorded[key] = data
+        contents[key] = data
         return data
 
     results = _first_studies(read_algoperf(logs, targets, keep), studies)
-    courses = {
-        TrialKey(*_key(trial)): Course(clock_readings(recorded.get(_key(trial), b"")), trial.hit.evaluation if trial.hit else None)
+    recorded = {
+        TrialKey(*_key(trial)): RecordedTrial(clock_readings(contents.get(_key(trial), b"")), trial.hit.evaluation if trial.hit else None)
         for trial in results.trials
     }
-    hours = sum(course.time for course in courses.values()) / 3600
+    hours = sum(course.time for course in recorded.values()) / 3600
     if not hours:
         raise UserError(f"replay: {logs}: no trial with an evaluation on a workload of {targets}; there is nothing to play")
     boards = score_board(results), score_board(results, REFERENCE)
     outcomes = []
-    for name, (order, promise) in POLICIES.items():
-        played = play({info.name: info.variant_of for info in results.workloads}, courses, order, promise)
+    for name, (order, guarantee) in POLICIES.items():
+        played = play({info.name: info.variant_of for info in results.workloads}, recorded, order, guarantee)
         stopped = {key: trial.evaluations for key, trial in played.items() if trial.reason}
 
         def cut(key: tuple[str, str, int, int], data: bytes, stopped: Mapping[TrialKey, int] = stopped) -> bytes:
             return first_rows(data, stopped[TrialKey(*key)]) if key in stopped else data
 
         raced = _first_studies(read_algoperf(logs, targets, cut), studies)
-        outcomes.append(_outcome(name, promise, courses, played, boards, (score_board(raced), score_board(raced, REFERENCE))))
-    _print(outcomes, len(courses), hours)
+        outcomes.append(_outcome(name, guarantee, recorded, played, boards, (score_board(raced), score_board(raced, REFERENCE))))
+    _print(outcomes, len(recorded), hours)
     return 1 if any(outcome.broken for outcome in outcomes) else 0
 
 
@@ -114,14 +114,19 @@ def _first_studies(results: Results, studies: int | None) -> Results:
 
 
 def _outcome(
-    name: str, promise: Promise, courses: Courses, played: Mapping[TrialKey, Played], whole: tuple[Board, Board], raced: tuple[Board, Board]
+    name: str,
+    guarantee: Guarantee,
+    recorded: RecordedTrials,
+    played: Mapping[TrialKey, ReplayedTrial],
+    whole: tuple[Board, Board],
+    raced: tuple[Board, Board],
 ) -> Outcome:
     saved = dict.fromkeys(RULES, 0.0)
     for key, trial in played.items():
         if trial.reason:
-            saved[trial.reason.rule] += (courses[key].time - trial.time) / 3600
+            saved[trial.reason.rule] += (recorded[key].time - trial.time) / 3600
     gaps = compare(whole[0], raced[0])
-    broken = {file: [c for c in columns if _is_promised(promise, file, c)] for file, columns in gaps.items()}
+    broken = {file: [c for c in columns if _is_promised(guarantee, file, c)] for file, columns in gaps.items()}
     others = {file: [c for c in columns if c not in broken[file]] for file, columns in gaps.items()}
     before, after = ({entry.submission: entry for entry in board.entries} for board in (whole[1], raced[1]))
     return Outcome(
@@ -136,8 +141,8 @@ def _outcome(
     )
 
 
-def _is_promised(promise: Promise, file: str, column: str) -> bool:
-    if promise == "scores":
+def _is_promised(guarantee: Guarantee, file: str, column: str) -> bool:
+    if guarantee == "scores":
         return column in PROMISED.get(file, ())
     return column not in NOT_MEASURED.get(file.removesuffix(COUNTS), ())
 
@@ -158,8 +163,8 @@ def _print(outcomes: Sequence[Outcome], trials: int, hours: float) -> None:
     for o in outcomes:
         shares = [f"{share / hours:.1%}" for share in (o.saved, *o.by_rule)]
         gap, ranks = o.algoperf
-        told = f"{gap:.2g} off" + (f", {ranks} ranks" if ranks else "") if gap > TOLERANCE or ranks else "identical"
-        table.add_row(o.name, f"{o.hours:,.1f}", *shares, str(o.not_started), "differs" if o.broken else "identical", told)
+        gap_text = f"{gap:.2g} off" + (f", {ranks} ranks" if ranks else "") if gap > TOLERANCE or ranks else "identical"
+        table.add_row(o.name, f"{o.hours:,.1f}", *shares, str(o.not_started), "differs" if o.broken else "identical", gap_text)
     console.print(table)
     console.print(f"identical: to 1e-12 in {_listed(PROMISED)}; under rule 1 in all but {_listed(NOT_MEASURED)}", soft_wrap=True)
     for o in outcomes:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.callbacks.callback_list import with_callbacks
+from harness.callbacks.display import Display
 from harness.campaign.plan import single_point, single_trial, with_ranks
-from harness.config import RunOptions, options
 from harness.data import cache_root
-from harness.display import Display
-from harness.log.watchers import watched
-from harness.project import Project
+from harness.project.config import RunOptions, options
+from harness.project.project import Project
 from harness.salt import keep_salt, read_salt
 from harness.trial.import_check import check_importable
 from harness.trial.referee import run_trial
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
     ledger = Path(given.out or f"results/runs/{time}-{submission.name}-{workload.id.replace('/', '-')}").absolute()
     folder = spec.folder(ledger)
-    with watched(Display(console), given.log, ledger, console) as watcher:
-        record = run_trial(spec, folder, cache_root(), watcher)
+    with with_callbacks(Display(console), given.log, ledger, console) as callback:
+        record = run_trial(spec, folder, cache_root(), callback)
     console.print(f"trial: {folder}", soft_wrap=True)
     return 0 if record.verdict == "reached" else 3

@@ -8,7 +8,7 @@ from rich.console import Console
 from harness.campaign.plan import read_plan
 from harness.errors import UserError, suggest
 from harness.ledger.signature import named, read_private_key, read_signature, sign, write_signature
-from harness.project import Project
+from harness.project.project import Project
 from harness.verify.ledger import verify
 from harness.verify.trial import find
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from harness.campaign.plan import read_plan
 from harness.campaign.status import Status, summary, trial_states
 from harness.errors import UserError
-from harness.launch.state import Job, first_jobs, jobs
-from harness.launch.state import in_words as jobs_in_words
+from harness.launch.job_states import Job, jobs, preflight_jobs
+from harness.launch.job_states import in_words as jobs_in_words
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     states = trial_states(plan, ledger)
     status, found, asked, trouble = summary(plan, states), [], [], None
     try:
-        found, asked = jobs(ledger, states), first_jobs(ledger)
+        found, asked = jobs(ledger, states), preflight_jobs(ledger)
     except UserError as error:
         trouble = f"its jobs are not shown: {error}"
     if "--json" in arguments:

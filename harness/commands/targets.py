@@ -10,16 +10,16 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from yaml import YAMLError
 
-from harness.config import RunOptions
 from harness.data import cache_root
 from harness.errors import UserError, suggest
-from harness.project import Project
+from harness.ledger.spec import TrialSpec
+from harness.project.config import RunOptions
+from harness.project.project import Project
 from harness.targets.arithmetic import best_run, meets, propose, validation_target
 from harness.targets.evidence import Evidence, evidence_path, write_evidence
 from harness.targets.report import Lines, in_words
 from harness.targets.runs import Ended, TargetSearch, as_crossing, as_run, plan, run_all, to_run, with_target
 from harness.trial.import_check import check_importable
-from harness.trial.spec import TrialSpec
 
 STANDARD = ("adamw_linear_zero", "nadamw", "sgd_nesterov", "sgd_heavy_ball")
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.data import cache_root
 from harness.errors import UserError, suggest
 from harness.ledger.signature import read_public_key
-from harness.project import Project
+from harness.project.project import Project
 from harness.salt import keep_salt, read_salt
 from harness.verify.ledger import Verified, verify
 from harness.verify.trial import find

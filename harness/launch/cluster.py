@@ -31,7 +31,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Seen:
+class JobStatus:
     """What Slurm says of one job: its state, why it waits or its exit code, its node, and for how long it has run, as [days-][h:]m:s."""
 
     state: str
@@ -74,12 +74,12 @@ def jobs_in_the_queue() -> int:
     return len(_ask("squeue", "-h", "-r", "-o", "%i").splitlines())
 
 
-def queue(*more: str) -> dict[str, Seen]:
+def queue(*more: str) -> dict[str, JobStatus]:
     """Returns this user's jobs that wait or run, by `<job>_<index>` (`<job>` where it is no array); `more` goes to squeue."""
     found = {}
     for line in _ask("squeue", "-h", "-r", "--me", *more, "-o", "%F|%K|%T|%M|%N|%r").splitlines():
         job, index, state, elapsed, node, reason = line.split("|", 5)
-        found[job if index == "N/A" else f"{job}_{index}"] = Seen(state, reason, node, elapsed)
+        found[job if index == "N/A" else f"{job}_{index}"] = JobStatus(state, reason, node, elapsed)
     return found
 
 
@@ -89,7 +89,7 @@ def arrays_by_comment() -> dict[str, str]:
     return {comment: job for job, comment in lines}
 
 
-def ended(job_ids: Sequence[str]) -> dict[str, Seen]:
+def ended(job_ids: Sequence[str]) -> dict[str, JobStatus]:
     """Returns how the jobs of these arrays ended, by `<job>_<index>`: from the controller, which knows those of the last minutes, and from
     the accounts, which may lag behind or not be kept.
     """
@@ -102,11 +102,11 @@ def ended(job_ids: Sequence[str]) -> dict[str, Seen]:
             return found
         for line in answer.splitlines():
             job, state, code, node, elapsed = line.split("|", 4)
-            found[job] = Seen(state.split()[0], code, node, elapsed)
+            found[job] = JobStatus(state.split()[0], code, node, elapsed)
     return found
 
 
-def look(job_id: str) -> Seen | None:
+def job_status(job_id: str) -> JobStatus | None:
     """Returns what Slurm says of one job, also of one that has ended; None when it has forgotten it."""
     try:
         return next(iter(queue("-t", "all", "-j", job_id).values()), None)

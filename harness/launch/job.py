@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.launch import first
-from harness.launch.batch import read_batch
+from harness.launch import preflight
+from harness.ledger.jobs import read_batch
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     folder, *role = arguments
     try:
         if role == ["first"]:
-            first.run(Path(folder))
+            preflight.run(Path(folder))
             return 0
         from harness.launch.task import help_with, run_task, work
 

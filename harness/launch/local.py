@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.campaign.racer import Racer
-from harness.campaign.todo import is_due
-from harness.trial.nodes import Nodes
-from harness.trial.owner import Taken
-from harness.trial.record import Record
+from harness.campaign.pending import is_pending
+from harness.ledger.lock import LockHeld
+from harness.ledger.record import Record
+from harness.ledger.spec import TrialSpec
+from harness.racing.racer import Racer
+from harness.trial.callback import TrialCallback
+from harness.trial.coordinator import NodeCoordinator
 from harness.trial.referee import run_trial
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Totals:
     wall_s: float
 
 
-def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Watcher, retries: int, nodes: Nodes | None = None) -> Totals:
+def run_due(
+    trials: Iterable[TrialSpec], ledger: Path, cache: Path, callback: TrialCallback, retries: int, nodes: NodeCoordinator | None = None
+) -> Totals:
     """Runs every trial that is due, one at a time, and failed ones again at the end; unfinished ones go on from their last checkpoint.
 
     What another process runs meanwhile is left to it.
@@ -35,8 +37,8 @@ def run_due(trials: Iterable[TrialSpec], ledger: Path, cache: Path, watcher: Wat
     while queue:
         spec = queue.popleft()
         folder = spec.folder(ledger)
-        if is_due(folder, retries):
-            with suppress(Taken):
-                records.append(run_trial(spec, folder, cache, watcher, race=race, nodes=nodes))
+        if is_pending(folder, retries):
+            with suppress(LockHeld):
+                records.append(run_trial(spec, folder, cache, callback, race=race, nodes=nodes))
                 queue.append(spec)
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))

@@ -1,6 +1,6 @@
 """The Slurm launcher: job arrays through submitit; returns as soon as Slurm has them.
 
-submitit writes the sbatch file and hands it in. What a job runs it reads from `trials.json` in the ledger (harness.launch.batch): nothing
+submitit writes the sbatch file and hands it in. What a job runs it reads from `trials.json` in the ledger (harness.ledger.jobs): nothing
 is pickled.
 """
 
@@ -16,12 +16,12 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from harness.errors import UserError, suggest
-from harness.launch import cluster, first
-from harness.launch.batch import JOBS, Batch, new_folder, read_batch, read_submitted, write_batch, write_submitted
+from harness.launch import cluster, preflight
 from harness.launch.options import Resources, Slurm
-from harness.trial.owner import Owner
+from harness.ledger.jobs import JOBS, Batch, new_folder, read_batch, read_submitted, write_batch, write_submitted
+from harness.ledger.lock import TrialLock
+from harness.ledger.spec import TrialSpec
 from harness.trial.sandbox import PROJECT
-from harness.trial.spec import TrialSpec
 
 TABLE_SHARE = 0.95
 """How full a launch may make the cluster's table of jobs, which all users share."""
@@ -143,7 +143,7 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
     them after a first short job that looks whether the nodes have what they need.
     """
     (ledger / JOBS).mkdir(parents=True, exist_ok=True)
-    with Owner(ledger / JOBS):
+    with TrialLock(ledger / JOBS):
         _note_what_was_not(ledger)
         left = missing(due, ledger)
         limits = cluster.limits()
@@ -170,15 +170,15 @@ def _note_what_was_not(ledger: Path) -> None:
 
 def _first_job(resources: Resources, ledger: Path, launcher: Slurm) -> str | None:
     """Returns the id of the first short job that trials with these resources wait for; None where it has been run with success."""
-    folder = first.folder_of(ledger, resources)
-    there = first.read(folder)
+    folder = preflight.folder_of(ledger, resources)
+    there = preflight.read(folder)
     if there is not None and there.passed:
         return None
-    if there is not None and (job := cluster.look(there.job_id)) is not None and job.state in ("PENDING", "RUNNING", "CONFIGURING"):
+    if there is not None and (job := cluster.job_status(there.job_id)) is not None and job.state in ("PENDING", "RUNNING", "CONFIGURING"):
         return there.job_id
-    first.prepare(folder, resources)
-    job_id = LedgerExecutor(folder, first.short(resources), launcher, None).hand_in()
-    first.note(folder, job_id)
+    preflight.prepare(folder, resources)
+    job_id = LedgerExecutor(folder, preflight.short(resources), launcher, None).hand_in()
+    preflight.note(folder, job_id)
     return job_id
 
 
@@ -188,7 +188,7 @@ def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str
         trials=array.trials,
         retries=retries,
         log=log,
-        versions=first.wanted_versions(array.resources),
+        versions=preflight.wanted_versions(array.resources),
         time_min=array.resources.time_min,
         notice_s=launcher.notice_s,
         timeouts=launcher.timeouts,

@@ -13,22 +13,22 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.campaign.todo import is_due
+from harness.callbacks.callback_list import CallbackList, with_callbacks
+from harness.callbacks.display import Display
+from harness.callbacks.panel import Relayed
+from harness.campaign.pending import is_pending
 from harness.data import cache_root
-from harness.display import Display
 from harness.errors import UserError
 from harness.launch import cluster
-from harness.launch.batch import Batch, node, tell, told
-from harness.launch.first import must_have
 from harness.launch.local import run_due
-from harness.launch.notice import Notice
-from harness.launch.panel import Relayed
-from harness.log.watchers import Several, watched
-from harness.trial.nodes import Nodes, assist
-from harness.trial.owner import BEAT_S, STALE_S
+from harness.launch.preemption import PreemptionHandler
+from harness.launch.preflight import must_have
+from harness.ledger.jobs import Batch, log_event, node, read_events
+from harness.ledger.lock import HEARTBEAT_S, STALE_S
+from harness.ledger.record import read_rows
+from harness.ledger.spec import TrialSpec
+from harness.trial.coordinator import NodeCoordinator, run_remote_ranks
 from harness.trial.processes import die_with_parent
-from harness.trial.record import read_rows
-from harness.trial.spec import TrialSpec
 
 PATIENCE_S = 10.0
 """How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
@@ -43,7 +43,7 @@ def work(batch: Batch) -> int:
     """Is a local worker; exit code 130 when it was told to stop. Dies with the process that started it."""
     die_with_parent()
     try:
-        with Notice(lambda: PATIENCE_S) as notice:
+        with PreemptionHandler(lambda: PATIENCE_S) as notice:
             _run(batch.trials, batch, notice, display=Relayed(Console()))
     except KeyboardInterrupt:
         return 130
@@ -55,7 +55,7 @@ def help_with(batch: Batch, index: int, node: int) -> int:
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     spec = batch.trials[index]
     must_have(batch.versions)
-    assist(spec, spec.folder(batch.ledger), node, _job(), cache_root())
+    run_remote_ranks(spec, spec.folder(batch.ledger), node, _job(), cache_root())
     return 0
 
 
@@ -68,7 +68,7 @@ def run_task(batch: Batch, index: int, started: float) -> int:
     spec = batch.trials[index]
     folder, limit_s = spec.folder(batch.ledger), 60.0 * batch.time_min
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
-    nodes = Nodes(int(os.environ.get("SLURM_JOB_NUM_NODES", "1")), _job())
+    nodes = NodeCoordinator(int(os.environ.get("SLURM_JOB_NUM_NODES", "1")), _job())
 
     def left_s() -> float:
         return max(started + limit_s - time.monotonic(), 0.0)
@@ -77,23 +77,23 @@ def run_task(batch: Batch, index: int, started: float) -> int:
         return left_s() < batch.notice_s + SLURM_EARLY_S
 
     try:
-        with Notice(lambda: LIMIT_PATIENCE * left_s() if at_the_limit() else PATIENCE_S) as notice:
+        with PreemptionHandler(lambda: LIMIT_PATIENCE * left_s() if at_the_limit() else PATIENCE_S) as notice:
             must_have(batch.versions)
             _tell_started(batch, index, restarts)
-            while is_due(folder, batch.retries):
+            while is_pending(folder, batch.retries):
                 _run([spec], batch, notice, nodes)
-                if is_due(folder, batch.retries) and somebody_runs(folder) and not restarts:
+                if is_pending(folder, batch.retries) and somebody_runs(folder) and not restarts:
                     print(f"finishline: {folder} is run by another job, which is left to it", flush=True)
                     break
     except KeyboardInterrupt:
         return _stopped(batch, index, AT_THE_LIMIT if at_the_limit() else "told to stop")
     finally:
-        nodes.dismiss(folder)
-    tell(batch.folder, index, "ended")
+        nodes.shut_down(folder)
+    log_event(batch.folder, index, "ended")
     return 0
 
 
-def somebody_runs(folder: Path, look_every_s: float = 1.0, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> bool:
+def somebody_runs(folder: Path, look_every_s: float = 1.0, beat_s: float = HEARTBEAT_S, stale_s: float = STALE_S) -> bool:
     """Whether the owner of a trial shows, within the time after which it counts as dead, that it lives.
 
     An owner on a node that went down leaves a file behind that looks alive for a while; the trial must not be left to it.
@@ -123,16 +123,22 @@ def _job() -> str:
     return f"{os.environ.get('SLURM_JOB_ID', '0')}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
 
 
-def _run(trials: Sequence[TrialSpec], batch: Batch, notice: Notice, nodes: Nodes | None = None, display: Display | None = None) -> None:
+def _run(
+    trials: Sequence[TrialSpec],
+    batch: Batch,
+    notice: PreemptionHandler,
+    nodes: NodeCoordinator | None = None,
+    display: Display | None = None,
+) -> None:
     console = Console(highlight=False)
-    with watched(display or Display(console), batch.log, batch.ledger, console) as watcher:
-        run_due(trials, batch.ledger, cache_root(), Several([watcher, notice]), batch.retries, nodes)
+    with with_callbacks(display or Display(console), batch.log, batch.ledger, console) as callback:
+        run_due(trials, batch.ledger, cache_root(), CallbackList([callback, notice]), batch.retries, nodes)
 
 
 def _tell_started(batch: Batch, index: int, restarts: int) -> None:
     """Raises UserError when this node cannot write the ledger."""
     try:
-        tell(batch.folder, index, "started", restarts=restarts)
+        log_event(batch.folder, index, "started", restarts=restarts)
     except OSError as error:
         raise UserError(f"{node()} cannot write {batch.folder} ({error.strerror}): choose an out= that all nodes can write") from None
 
@@ -143,17 +149,17 @@ def _stopped(batch: Batch, index: int, why: str) -> int:
     One that Slurm ends at its time limit, since the notice came late or the node was slow, is queued again from its last moments.
     """
     evaluations = len(read_rows(batch.trials[index].folder(batch.ledger) / "evals.csv"))
-    tell(batch.folder, index, "stopped", why=why, evaluations=evaluations)
+    log_event(batch.folder, index, "stopped", why=why, evaluations=evaluations)
     job_id = os.environ["SLURM_JOB_ID"]
-    job = cluster.look(job_id)
+    job = cluster.job_status(job_id)
     if job is None or (job.state != "RUNNING" and job.reason != "TimeLimit"):
         return 1
-    if words := too_often(batch, [line for line in told(batch.folder, index) if line["event"] == "stopped"]):
+    if words := too_often(batch, [line for line in read_events(batch.folder, index) if line["event"] == "stopped"]):
         print(f"finishline: the trial {words}", file=sys.stderr)
-        tell(batch.folder, index, "given up", words=words)
+        log_event(batch.folder, index, "given up", words=words)
         return 1
     print(f"finishline: {why}; the job is queued again and will go on from the last checkpoint", flush=True)
-    tell(batch.folder, index, "queued again", why=why)
+    log_event(batch.folder, index, "queued again", why=why)
     cluster.requeue(job_id)
     return 1
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from harness.callbacks.panel import Panel
 from harness.errors import UserError
-from harness.launch.batch import Batch, new_folder, write_batch
 from harness.launch.local import Totals
-from harness.launch.panel import Panel
-from harness.trial.record import read_record
+from harness.ledger.jobs import Batch, new_folder, write_batch
+from harness.ledger.record import read_record
+from harness.ledger.spec import TrialSpec
 from harness.trial.sandbox import PROJECT
-from harness.trial.spec import TrialSpec
 
 
 def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries: int, log: str, panel: Panel) -> Totals:

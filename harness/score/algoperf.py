@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.score.measurements import NOTHING, FinishLine, Measurements, parse_measurements
-from harness.score.results import Results, Trial, WorkloadInfo
+from harness.score.results import Results, ScoredWorkload, Trial
 
 TrialKey = tuple[str, str, int, int]
 """Submission, workload, number of the study and of the trial."""
@@ -29,7 +29,7 @@ class Targets:
     """The workloads of one version of the benchmark: base workloads first, then the held-out variants that have a base."""
 
     version: str
-    workloads: tuple[WorkloadInfo, ...]
+    workloads: tuple[ScoredWorkload, ...]
     notes: tuple[str, ...]
 
 
@@ -71,7 +71,7 @@ def _names(content: dict[str, Any], key: str, path: Path) -> list[str]:
     return names
 
 
-def _finish_line(workloads: dict[str, Any], name: str, base: str, path: Path) -> WorkloadInfo:
+def _finish_line(workloads: dict[str, Any], name: str, base: str, path: Path) -> ScoredWorkload:
     entry = workloads.get(name)
     entry = entry if isinstance(entry, dict) else {}
     metric, target = entry.get("target_metric_name"), entry.get("validation_target_value")
@@ -80,7 +80,7 @@ def _finish_line(workloads: dict[str, Any], name: str, base: str, path: Path) ->
     goal = entry.get("target_metric_goal") or ("minimize" if metric in MINIMIZED else "maximize" if metric in MAXIMIZED else None)
     if goal not in ("minimize", "maximize"):
         raise UserError(f"targets={path}: workloads.{name}: whether {metric} is minimized is unknown; add target_metric_goal")
-    return WorkloadInfo(name, metric, goal, float(target), base)
+    return ScoredWorkload(name, metric, goal, float(target), base)
 
 
 def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], bytes] | None = None) -> Results:
@@ -155,7 +155,7 @@ def _read(where: str, line: FinishLine, key: TrialKey, view: Callable[[TrialKey,
     return parse_measurements(view(key, data) if view else data, line, where)
 
 
-def _trial(key: tuple[str, str, int, int], found: Measurements, info: WorkloadInfo) -> Trial:
+def _trial(key: tuple[str, str, int, int], found: Measurements, info: ScoredWorkload) -> Trial:
     if found.hit:
         verdict, reason = "reached", ""
     elif found.rows == 0:
@@ -168,7 +168,7 @@ def _trial(key: tuple[str, str, int, int], found: Measurements, info: WorkloadIn
 
 
 def _notes(
-    trials: list[Trial], submissions: list[str], infos: dict[str, WorkloadInfo], ignored: dict[str, int], lacking: dict[str, int]
+    trials: list[Trial], submissions: list[str], infos: dict[str, ScoredWorkload], ignored: dict[str, int], lacking: dict[str, int]
 ) -> Iterator[str]:
     if ignored:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(ignored.items()))

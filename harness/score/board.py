@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.score.results import Clock, Rules, Source, WorkloadInfo
+from harness.score.results import Clock, Rules, ScoredWorkload, Source
 from harness.score.times import Floats
 
 UNITS: dict[Clock, str] = {"time": "s", "steps": "steps", "cpu_time": "CPU s"}
@@ -152,7 +152,7 @@ class Board:
     ruleset: str
     options: ScoreOptions
     reference: str
-    workloads: tuple[WorkloadInfo, ...]
+    workloads: tuple[ScoredWorkload, ...]
     entries: tuple[Entry, ...]
     cells: tuple[Cell, ...]
     profiles: ProfileBands

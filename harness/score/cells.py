@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.score.board import Cell
 from harness.score.profiles import MAX_TAU
-from harness.score.results import Results, Trial, WorkloadInfo
+from harness.score.results import Results, ScoredWorkload, Trial
 from harness.score.times import Floats, TimesTable, median
 
 
@@ -47,14 +47,14 @@ def cells(results: Results, table: TimesTable, times_SW: Floats, ratios_SB: Floa
     return tuple(rows)
 
 
-def _best_metric(trials: list[Trial], info: WorkloadInfo) -> float:
+def _best_metric(trials: list[Trial], info: ScoredWorkload) -> float:
     values = [trial.best_metric for trial in trials if trial.best_metric == trial.best_metric]
     if not values:
         return np.nan
     return min(values) if info.direction == "minimize" else max(values)
 
 
-def _why(trials: list[Trial], info: WorkloadInfo, studies: Floats, best: float) -> str:
+def _why(trials: list[Trial], info: ScoredWorkload, studies: Floats, best: float) -> str:
     """Why studies missed the target, empty if none did."""
     if not trials:
         return "not run"

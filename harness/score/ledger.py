@@ -12,7 +12,7 @@ from harness.ledger import SCHEMA
 from harness.ledger.campaign import read_campaign
 from harness.ledger.walk import find_parts
 from harness.score.plan import Held, hold, place_of, without_record
-from harness.score.results import SPEED_TOLERANCE, Hit, Results, Trial, WorkloadInfo
+from harness.score.results import SPEED_TOLERANCE, Results, ScoredWorkload, TargetReached, Trial
 
 VERDICTS = frozenset({"reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"})
 NAN = float("nan")
@@ -39,7 +39,7 @@ class Conditions:
 @dataclass(frozen=True)
 class _Found:
     trial: Trial
-    info: WorkloadInfo
+    info: ScoredWorkload
     conditions: Conditions
     record: Mapping[str, Any]
     sha256: str
@@ -80,7 +80,7 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
     finished = {item.info.name: item.info for item in found}
     infos = {name: info for whole in held for name, info in whole.workloads.items()} | finished
     trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
-    notes = [*_notes(unplanned, infos, infos.keys() - finished.keys()), *_off_speed(trials), *_raced(trials)]
+    notes = [*_notes(unplanned, infos, infos.keys() - finished.keys()), *_speed_deviations(trials), *_raced(trials)]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
         "ledger",
@@ -145,7 +145,7 @@ def _read_record(ledger: str, place: str, variants: dict[str, str]) -> _Found | 
         workload = str(record["workload"])
         if workload not in variants:
             variants[workload] = _variant_of(record, folder)
-        info = WorkloadInfo(workload, record["metric"], record["direction"], float(record["target"]), variants[workload])
+        info = ScoredWorkload(workload, record["metric"], record["direction"], float(record["target"]), variants[workload])
         trial = _trial(record, path)
         conditions = _conditions(record)
     except KeyError as error:
@@ -167,7 +167,7 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
     if verdict == "reached":
         if reached is None:
             raise UserError(f"{path}: the verdict is reached but no row is given; restore it or remove the trial's folder")
-        hit = Hit(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), _number(reached["cpu_time_s"]))
+        hit = TargetReached(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), _number(reached["cpu_time_s"]))
         if not (hit.time_s >= 0 and hit.steps >= 0 and (hit.cpu_time_s >= 0 or hit.cpu_time_s != hit.cpu_time_s)):
             raise UserError(f"{path}: a negative or missing time at the target; restore it or remove the trial's folder")
     best, last = record["best_metric"], record["last"]
@@ -187,7 +187,7 @@ def _trial(record: dict[str, Any], path: str) -> Trial:
         int(record["host_memory_bytes"] or 0),
         int(record["device_memory_bytes"] or 0),
         str(record["sandbox"]),
-        max((float(segment.get("probe_off") or 0) for segment in record["segments"]), key=abs, default=0.0),
+        max((float(segment.get("speed_deviation") or 0) for segment in record["segments"]), key=abs, default=0.0),
         str(record["cpu_clock"]),
     )
 
@@ -262,15 +262,17 @@ def _unfinished(folder: str) -> Trial | None:
         raise UserError(f"{folder}/spec.json: damaged; remove the trial's folder") from None
 
 
-def _off_speed(trials: list[Trial]) -> Iterator[str]:
-    off = [f"{t.submission} on {t.workload}, study {t.study}, trial {t.trial} ({t.probe_off:+.0%})" for t in trials if t.off_speed]
+def _speed_deviations(trials: list[Trial]) -> Iterator[str]:
+    off = [
+        f"{t.submission} on {t.workload}, study {t.study}, trial {t.trial} ({t.speed_deviation:+.0%})" for t in trials if t.speed_deviates
+    ]
     if off:
         more = f"; and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
-        told = f"{len(off)} trials ran on a machine that was more than {SPEED_TOLERANCE:.0%} off the speed that it was calibrated with"
-        yield f"{told}: {'; '.join(off[:MOST_NAMED])}{more}"
+        summary = f"{len(off)} trials ran on a machine that was more than {SPEED_TOLERANCE:.0%} off the speed that it was calibrated with"
+        yield f"{summary}: {'; '.join(off[:MOST_NAMED])}{more}"
 
 
-def _notes(pending: list[Trial], infos: Mapping[str, WorkloadInfo], nobody: Set[str]) -> Iterator[str]:
+def _notes(pending: list[Trial], infos: Mapping[str, ScoredWorkload], nobody: Set[str]) -> Iterator[str]:
     if pending:
         where = sorted({f"{trial.submission} on {trial.workload}" for trial in pending})
         yield f"{len(pending)} trials are unfinished and count as missed: {', '.join(where)}"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.score.results import Hit
+from harness.score.results import TargetReached
 
 LONGEST_LINE = 65_536
 TIME, STEPS = b"score", b"global_step"
@@ -29,7 +29,7 @@ class Measurements:
     `logged` is false when the file is absent or empty, without even a header.
     """
 
-    hit: Hit | None
+    hit: TargetReached | None
     best_metric: float
     time_s: float
     steps: float
@@ -90,7 +90,7 @@ def parse_measurements(data: bytes, line: FinishLine, where: str | Path) -> Meas
     _check_clock(steps, "global_step", where)
     at_target = (metric <= line.target if line.minimize else metric >= line.target) & np.isfinite(times)
     first = int(at_target.argmax())
-    hit = Hit(first, float(times[first]), float(steps[first]), np.nan) if at_target[first] else None
+    hit = TargetReached(first, float(times[first]), float(steps[first]), np.nan) if at_target[first] else None
     known = metric[~np.isnan(metric)]
     best = float(known.min() if line.minimize else known.max()) if len(known) else np.nan
     lacks = tuple(name.decode() for name in (TIME, line.column) if name not in names)

@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.ledger.campaign import FILE
 from harness.ledger.signature import Standing, contents_of, named, standing
 from harness.ledger.walk import Part
-from harness.score.results import Trial, WorkloadInfo
+from harness.score.results import ScoredWorkload, Trial
 
 NAN = float("nan")
 
@@ -25,7 +25,7 @@ class Held:
     standing: Standing
     strays: frozenset[str]
     missing: tuple[Trial, ...]
-    workloads: Mapping[str, WorkloadInfo]
+    workloads: Mapping[str, ScoredWorkload]
     lines: tuple[str, ...]
 
 
@@ -103,10 +103,10 @@ def _planned(content: Mapping[str, Any]) -> Iterator[tuple[str, _Planned]]:
                     yield place_of(planned.submission, planned.workload, study, trial), planned
 
 
-def _workloads(content: Mapping[str, Any]) -> Iterator[tuple[str, WorkloadInfo]]:
+def _workloads(content: Mapping[str, Any]) -> Iterator[tuple[str, ScoredWorkload]]:
     for workload in content["workloads"]:
         name = _name(workload)
-        yield name, WorkloadInfo(name, workload["metric"], workload["direction"], float(workload["target"]), workload["variant_of"] or "")
+        yield name, ScoredWorkload(name, workload["metric"], workload["direction"], float(workload["target"]), workload["variant_of"] or "")
 
 
 def _name(workload: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ SPEED_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class TargetReached:
     """The first evaluation at or beyond the target: its index in the trial, and the three clocks (seconds, updates, CPU seconds).
 
     A clock that was not recorded is NaN.
@@ -32,10 +32,9 @@ class Trial:
     """One training run. `verdict` is a ledger verdict, or `unfinished` (no record); only a `reached` trial has a `hit`.
 
     `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
-    `evaluations` counts its rows. `logged` is
-    false for a trial that left no log at all (the reference scorer does not see such a trial). `probe_off` says by what share the machine
-    was faster just before than when it was calibrated, where it was furthest off; 0 where unknown. `cpu_clock` says where its CPU seconds
-    come from: cgroup, proc or partial; empty where there are none.
+    `evaluations` counts its rows. `logged` is false for a trial that left no log at all (the reference scorer does not see such a trial).
+    `speed_deviation` says by what fraction the machine was faster just before than when it was calibrated, where it deviated most; 0 where
+    unknown. `cpu_clock` says where its CPU seconds come from: cgroup, proc or partial; empty where there are none.
     """
 
     submission: str
@@ -44,7 +43,7 @@ class Trial:
     trial: int
     verdict: str
     reason: str
-    hit: Hit | None
+    hit: TargetReached | None
     best_metric: float
     time_s: float
     steps: float
@@ -53,17 +52,17 @@ class Trial:
     host_memory_bytes: int
     device_memory_bytes: int
     sandbox: str
-    probe_off: float = 0.0
+    speed_deviation: float = 0.0
     cpu_clock: str = ""
 
     @property
-    def off_speed(self) -> bool:
+    def speed_deviates(self) -> bool:
         """Whether its machine was faster or slower by more than `SPEED_TOLERANCE` than when it was calibrated."""
-        return abs(self.probe_off) > SPEED_TOLERANCE
+        return abs(self.speed_deviation) > SPEED_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadInfo:
+class ScoredWorkload:
     """A finish line. `variant_of` names the base workload of a held-out variant and is empty for a base workload."""
 
     name: str
@@ -85,7 +84,7 @@ class Results:
     source: Source
     ruleset: str
     submissions: tuple[str, ...]
-    workloads: tuple[WorkloadInfo, ...]
+    workloads: tuple[ScoredWorkload, ...]
     trials: tuple[Trial, ...]
     notes: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()

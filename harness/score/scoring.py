@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from harness.errors import UserError, suggest
 from harness.score.board import Board, Cell, Entry, ProfileBands, ScoreOptions
 from harness.score.cells import cells
+from harness.score.diagnostics import quirks
 from harness.score.estimate import Estimate, estimate
-from harness.score.moves import moves
 from harness.score.pairwise import pairs, speedup
 from harness.score.profiles import profile, ranks
-from harness.score.quirks import quirks
 from harness.score.results import Clock, Results, Rules, Trial
+from harness.score.rule_comparison import moves
 from harness.score.sensitivity import shifts
 from harness.score.times import Floats, TimesTable, median, tabulate
 from harness.score.uncertainty import profile_bands
@@ -140,7 +140,7 @@ def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) 
         yield "no sandbox" if any(trial.sandbox == "none" for trial in trials) else "board with unsandboxed trials"
     if any(trial.sandbox.endswith("+network") for trial in trials):
         yield "network open"
-    if off := sum(trial.off_speed for trial in trials):
+    if off := sum(trial.speed_deviates for trial in trials):
         yield f"{off} trials off speed"
     verdicts = Counter(trial.verdict for trial in trials)
     if verdicts["unfinished"]:

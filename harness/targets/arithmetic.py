@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from harness.errors import UserError
-from harness.tuning import Value
+from harness.project.space import Value
 from harness.workload import WorkloadConfig
 
 DIGITS = 4

@@ -4,30 +4,30 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.ledger.record import Record, Row
+from harness.ledger.spec import TrialSpec
 from harness.targets.arithmetic import BUDGET_FACTOR
 from harness.targets.evidence import Evidence
-from harness.trial.record import Record, Row
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Watcher
+from harness.trial.callback import TrialCallback
 
 
-class Lines(Watcher):
+class Lines(TrialCallback):
     """Prints a line for each trial that is run; says nothing of those that have their result."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._running = console, False
 
-    def started(self, spec: TrialSpec) -> None:
+    def on_start(self, spec: TrialSpec) -> None:
         """A trial begins, or goes on."""
         self._running = True
 
-    def progress(self, step: int, time_s: float) -> None:
+    def on_progress(self, step: int, time_s: float) -> None:
         """Not shown: a trial takes about a minute."""
 
-    def evaluated(self, row: Row) -> None:
+    def on_evaluation(self, row: Row) -> None:
         """Not shown."""
 
-    def ended(self, record: Record, folder: Path) -> None:
+    def on_end(self, record: Record, folder: Path) -> None:
         """The best value and what it took."""
         if not self._running:
             return

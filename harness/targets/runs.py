@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.campaign.plan import PlannedSubmission, plan_submission, single_trial
-from harness.config import RunOptions
 from harness.errors import UserError
-from harness.project import Project
-from harness.rulesets import Ruleset
+from harness.ledger.record import RESUMABLE, Record, Row, read_record, read_rows
+from harness.ledger.spec import TrialSpec
+from harness.project.config import RunOptions
+from harness.project.project import Project
+from harness.project.rulesets import Ruleset
 from harness.seeds import derive
 from harness.targets.arithmetic import Crossing, Run
-from harness.trial.record import RESUMABLE, Record, Row, read_record, read_rows
+from harness.trial.callback import TrialCallback
 from harness.trial.referee import run_trial
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Watcher
 from harness.workload import WorkloadConfig
 
 NEVER = 1e30
@@ -97,7 +97,7 @@ def with_target(spec: TrialSpec, target: float) -> TrialSpec:
     return replace(spec, workload=replace(spec.workload, target=target, test_target=anything))
 
 
-def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, watcher: Watcher) -> list[Ended]:
+def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, callback: TrialCallback) -> list[Ended]:
     """Runs the trials that have no result yet, one at a time, and returns all.
 
     Raises:
@@ -107,14 +107,14 @@ def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, watcher: Watc
     ended = []
     for spec in specs:
         folder = spec.folder(ledger)
-        ended.append(Ended(spec, run_trial(spec, folder, cache, watcher), tuple(read_rows(folder / "evals.csv"))))
+        ended.append(Ended(spec, run_trial(spec, folder, cache, callback), tuple(read_rows(folder / "evals.csv"))))
     failed = [e for e in ended if e.record.verdict not in FINISHED]
     if failed:
         first, others = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        told = f"{first.spec.folder(ledger)}{others} {first.record.verdict}, {first.record.reason}"
+        failure = f"{first.spec.folder(ledger)}{others} {first.record.verdict}, {first.record.reason}"
         again = first.record.verdict in RESUMABLE
         raise UserError(
-            f"targets: {told}: {'see its log.txt; the same command tries it again' if again else 'take it out of submissions='}"
+            f"targets: {failure}: {'see its log.txt; the same command tries it again' if again else 'take it out of submissions='}"
         )
     return ended
 

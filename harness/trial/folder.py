@@ -9,11 +9,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.hardware import Machine
 from harness.ledger.chain import genesis
-from harness.trial.checkpoint import CheckpointStore
-from harness.trial.clock import Reading
-from harness.trial.record import (
+from harness.ledger.record import (
     CHARGED,
     RESUMABLE,
     Probe,
@@ -27,8 +24,11 @@ from harness.trial.record import (
     unchained,
     write_record,
 )
+from harness.ledger.spec import TrialSpec, read_spec
+from harness.machine.hardware import Machine
+from harness.trial.checkpoint import CheckpointStore
+from harness.trial.clock import Reading
 from harness.trial.source import copy_folder, hash_folder
-from harness.trial.spec import TrialSpec, read_spec
 
 ATTEMPTS = "attempts.jsonl"
 
@@ -43,7 +43,7 @@ class _Start:
     first_evaluation: int
     from_time_s: float
     probe: float | None = None
-    probe_off: float | None = None
+    speed_deviation: float | None = None
 
 
 class TrialFolder:
@@ -97,9 +97,9 @@ class TrialFolder:
         """Moves the record of a trial that will be gone on with to the list of its earlier attempts."""
         record = self.path / "record.json"
         if record.exists():
-            told = self.path / ATTEMPTS
-            lines = told.read_text() if told.exists() else ""
-            write_atomically(told, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")  # defence: a failed attempt is kept
+            attempts = self.path / ATTEMPTS
+            lines = attempts.read_text() if attempts.exists() else ""
+            write_atomically(attempts, f"{lines}{json.dumps(json.loads(record.read_text()))}\n")  # defence: a failed attempt is kept
             record.unlink()
 
     def failed_at(self) -> Reading | None:
@@ -126,16 +126,16 @@ class TrialFolder:
         starts = self._starts()
         ends = [*(s.from_time_s for s in starts[1:]), time_s][: len(starts)]
         return tuple(
-            Segment(s.host, s.device, s.started_at, s.first_evaluation, end - s.from_time_s, s.probe, s.probe_off)
+            Segment(s.host, s.device, s.started_at, s.first_evaluation, end - s.from_time_s, s.probe, s.speed_deviation)
             for s, end in zip(starts, ends, strict=True)
         )
 
     def keep_weights(self, weights: str) -> str:
         """Keeps the weights that met the target; returns their sha256."""
         target = self.path / "target.safetensors"
-        aside = target.with_suffix(".part")
-        shutil.copyfile(weights, aside)
-        aside.rename(target)
+        temporary = target.with_suffix(".part")
+        shutil.copyfile(weights, temporary)
+        temporary.rename(target)
         with target.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 

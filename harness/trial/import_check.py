@@ -35,7 +35,7 @@ def check_importable(folder: Path, sandbox: str) -> None:
 
 def main() -> int:
     """Imports the submission in the folder that is the one argument."""
-    from harness.plugins import load_submission
+    from harness.project.plugins import load_submission
 
     try:
         load_submission(Path(sys.argv[1]))

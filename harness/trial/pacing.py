@@ -10,7 +10,7 @@ whatever its optimizer costs, so that its rows depend on no clock and repeat bit
 1 / FRACTION times faster is evaluated at every second multiple or so: as often in seconds as anybody else.
 """
 
-from harness.trial.spec import TrialSpec
+from harness.ledger.spec import TrialSpec
 
 FRACTION = 0.6
 

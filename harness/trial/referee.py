@@ -11,26 +11,26 @@ from typing import NoReturn
 
 from harness.data import prepare
 from harness.errors import UserError
-from harness.hardware import this_machine, versions
-from harness.plugins import load_workload
+from harness.ledger.lock import TrialLock
+from harness.ledger.record import RESUMABLE, Record, Row, read_record
+from harness.ledger.spec import TrialSpec
+from harness.machine.hardware import this_machine, versions
+from harness.machine.probe import probe
+from harness.project.plugins import load_workload
+from harness.trial.callback import Race, TrialCallback, alone
 from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, Position, files_to_restore, sha256, state_of
 from harness.trial.clock import Clock, Reading
+from harness.trial.coordinator import MEMORY_SHARE, NodeCoordinator
 from harness.trial.evaluator import Evaluator
 from harness.trial.folder import TrialFolder
 from harness.trial.gpu_watch import GpuWatch
 from harness.trial.memory_file import HandedIn, must_be_in_memory, must_be_sealed, path_of
 from harness.trial.messages import Paused, Task
-from harness.trial.nodes import MEMORY_SHARE, Nodes
-from harness.trial.owner import Owner
 from harness.trial.pacing import spacing_s
-from harness.trial.probe import probe
 from harness.trial.processes import adopt_orphans
-from harness.trial.record import RESUMABLE, Record, Row, read_record
 from harness.trial.runner_process import RunnerProcess
 from harness.trial.sandbox import Mounts, build, choose
 from harness.trial.session import BudgetUsedUp, Session, Timeouts, TrialEnded
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Race, Watcher, alone
 from harness.workload import Evaluation
 
 
@@ -38,10 +38,10 @@ def run_trial(
     spec: TrialSpec,
     path: Path,
     cache: Path,
-    watcher: Watcher,
+    callback: TrialCallback,
     timeouts: Timeouts | None = None,
     race: Race = alone,
-    nodes: Nodes | None = None,
+    nodes: NodeCoordinator | None = None,
 ) -> Record:
     """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
 
@@ -55,20 +55,20 @@ def run_trial(
     folder = TrialFolder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with Owner(path) as owner:
+        with TrialLock(path) as owner:
             record = read_record(path)
             if record is not None:
                 folder.must_be(spec)
             if record is None or record.verdict in RESUMABLE:
                 folder.reopen()
-                record = Referee(spec, folder, cache, watcher, timeouts or Timeouts(), owner, race, nodes or Nodes()).run()
+                record = Referee(spec, folder, cache, callback, timeouts or Timeouts(), owner, race, nodes or NodeCoordinator()).run()
     except FileNotFoundError as error:
         again = "put it back; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot go on, since something is not there ({error.filename or error}): {again}") from error
     except OSError as error:
         again = "make room or choose another out=; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot be written ({error.strerror}): {again}") from error
-    watcher.ended(record, path)
+    callback.on_end(record, path)
     return record
 
 
@@ -80,13 +80,13 @@ class Referee:
         spec: TrialSpec,
         folder: TrialFolder,
         cache: Path,
-        watcher: Watcher,
+        callback: TrialCallback,
         timeouts: Timeouts,
-        owner: Owner,
+        owner: TrialLock,
         race: Race,
-        nodes: Nodes,
+        nodes: NodeCoordinator,
     ) -> None:
-        self.spec, self.folder, self.cache, self.watcher, self.timeouts, self.owner = spec, folder, cache, watcher, timeouts, owner
+        self.spec, self.folder, self.cache, self.callback, self.timeouts, self.owner = spec, folder, cache, callback, timeouts, owner
         self.race, self.nodes, self.ranks = race, nodes, spec.workload.ranks
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
@@ -103,13 +103,13 @@ class Referee:
         self.folder.open(self.spec, machine)
         self.probe = probe(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()
-        self.watcher.started(self.spec)
+        self.callback.on_start(self.spec)
         if checkpoint is None and (why := self.race(self.spec, None)):
             self.clock = Clock(lambda: 0.0)
             return self._close(TrialEnded("stopped", f"not started: {why}"), mode)
         mounts = Mounts.of(workload, Path(self.spec.workload_path), source=self.folder.source, data=data)
         sandbox = build(mode, mounts, alone=self.nodes.count == 1)
-        layout = self.nodes.begin(self.folder.path, self.ranks, checkpoint.folder if checkpoint else None, machine)
+        layout = self.nodes.start_ranks(self.folder.path, self.ranks, checkpoint.folder if checkpoint else None, machine)
         memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
         with RunnerProcess(sandbox, self.folder.log, self.spec.workload.threads, layout.local_ranks) as runner:
             self.clock, self.cpu_clock = Clock(runner.tree.cpu_s), runner.cpu_clock
@@ -119,7 +119,7 @@ class Referee:
                 clock=self.clock,
                 timeouts=self.timeouts,
                 owner=self.owner,
-                watcher=self.watcher,
+                callback=self.callback,
                 nodes=self.nodes,
                 memory_bytes=memory_bytes,
                 gpus=GpuWatch() if machine.accelerators else None,
@@ -208,7 +208,7 @@ class Referee:
         finally:
             for descriptor in files.values():
                 os.close(descriptor)
-        self.watcher.checkpointed()
+        self.callback.on_checkpoint()
         self.session.resume()
 
     def _evaluation(self, last: bool) -> None:
@@ -235,7 +235,7 @@ class Referee:
         )
         self.rows.append(row)
         self.folder.append(row)
-        self.watcher.evaluated(row)
+        self.callback.on_evaluation(row)
         if self.weights_sha256 is not None:
             raise TrialEnded(
                 "reached", f"{self.spec.workload.metric} {row.valid_metric:.4g} after {self.step} steps and {row.time_s:.1f} s"
@@ -309,7 +309,7 @@ class Referee:
         return f"best {workload.metric} {best:.4g}, target {workload.target:g}{tested}"
 
     def _close(self, ended: TrialEnded, sandbox: str) -> Record:
-        self.owner.beat()
+        self.owner.heartbeat()
         record = self._record(ended, sandbox)
         self.folder.close(record)
         return record

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.plugins import load_submission, load_workload
+from harness.ledger.spec import TrialSpec
+from harness.project.plugins import load_submission, load_workload
 from harness.seeds import stream_seed
 from harness.stream import Stream
-from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
 from harness.trial.checkpoint import load_state, load_weights, random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
 from harness.trial.hand_in import write_state, write_weights
@@ -51,7 +52,6 @@ from harness.trial.messages import (
 from harness.trial.pacing import spacing_s
 from harness.trial.processes import die_with_parent
 from harness.trial.ranks import Ranks, fork
-from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 
 MAX_FILE_BYTES = 64 << 30
@@ -108,8 +108,8 @@ class Runner:
     def load_submission(self) -> None:
         """Imports the submission, makes it and has it set up."""
         spec = self.spec
-        facts = WorkloadFacts(**{name: getattr(spec.workload, name) for name in WorkloadFacts.__dataclass_fields__})
-        setting = Setting(
+        facts = WorkloadInfo(**{name: getattr(spec.workload, name) for name in WorkloadInfo.__dataclass_fields__})
+        setting = SubmissionContext(
             model=self.model,
             hp=SimpleNamespace(**spec.hp),
             workload=facts,

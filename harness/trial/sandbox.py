@@ -20,9 +20,9 @@ import psutil
 
 from harness.errors import UserError
 from harness.trial import seccomp
+from harness.trial.mounts import MountPlan
 from harness.trial.packages import packages
 from harness.trial.system import PYTHON, SYSTEM_PATH, show_system
-from harness.trial.view import View
 from harness.workload import Workload
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -134,13 +134,13 @@ def build(mode: str, mounts: Mounts, alone: bool = True) -> Sandbox:
     if mode == "none":
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(PROJECT)}
         return Sandbox(mode, (sys.executable,), mounts, variables)
-    view = View()
+    plan = MountPlan()
     try:
-        uid, filter_fd = _restrict(view, alone)
-        _show(view, mounts, uid, alone)
-        arguments = view.memory("\0".join(view.words).encode())
+        uid, filter_fd = _restrict(plan, alone)
+        _show(plan, mounts, uid, alone)
+        arguments = plan.memory("\0".join(plan.words).encode())
     except BaseException:
-        view.close()
+        plan.close()
         raise
     confine = (str(PYTHON), "-I", "-S", str(CODE / "harness/trial/confine.py"), str(uid), str(filter_fd))
     variables = {name: os.environ[name] for name in PASSED_ON_INTO if name in os.environ}
@@ -152,26 +152,26 @@ def build(mode: str, mounts: Mounts, alone: bool = True) -> Sandbox:
         command=(shutil.which("bwrap") or "bwrap", "--args", str(arguments), "--", *confine),
         mounts=inside,
         variables=variables,
-        pass_fds=tuple(view.descriptors),
+        pass_fds=tuple(plan.descriptors),
     )
 
 
-def _restrict(view: View, alone: bool) -> tuple[int, int]:
+def _restrict(plan: MountPlan, alone: bool) -> tuple[int, int]:
     """Gives the view its namespaces; returns the user that the runner becomes, and the filter that it loads to do so, or -1.
 
     A root referee's runner keeps until then what it takes to become that user. Another's is in a user namespace from the start, and so is
     the process of bwrap's own that it shares its user with: there the filter is bwrap's to load, for both.
     """
-    view.words += ["--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    plan.words += ["--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     if alone:
-        view.words += ["--unshare-net", "--unshare-uts", "--hostname", "runner"]
-    program = view.memory(seccomp.program())
+        plan.words += ["--unshare-net", "--unshare-uts", "--hostname", "runner"]
+    program = plan.memory(seccomp.program())
     if os.geteuid() == 0:
-        view.words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+        plan.words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
         own = FIRST_UID + os.getpid()
         return (own if _exists(own) else NOBODY), program
     uid = UID_OF_A_USERS_TRIAL
-    view.words += ["--unshare-user", "--uid", str(uid), "--gid", str(uid), "--disable-userns", "--seccomp", str(program)]
+    plan.words += ["--unshare-user", "--uid", str(uid), "--gid", str(uid), "--disable-userns", "--seccomp", str(program)]
     return uid, -1
 
 
@@ -181,22 +181,22 @@ def _exists(uid: int) -> bool:
     return sum(int(first) <= uid < int(first) + int(count) for first, _, count in lines) == 2
 
 
-def _show(view: View, mounts: Mounts, uid: int, alone: bool) -> None:
+def _show(plan: MountPlan, mounts: Mounts, uid: int, alone: bool) -> None:
     size_bytes = int(TMPFS_SHARE * psutil.virtual_memory().available)
-    view.words += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
-    view.scratch(Path("/dev/shm"), size_bytes)
-    view.scratch(SCRATCH, size_bytes)
-    view.link(str(SCRATCH.relative_to("/")), Path("/tmp"))  # before what follows: the project may lie below /tmp
-    show_system(view, uid, alone)
+    plan.words += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    plan.scratch(Path("/dev/shm"), size_bytes)
+    plan.scratch(SCRATCH, size_bytes)
+    plan.link(str(SCRATCH.relative_to("/")), Path("/tmp"))  # before what follows: the project may lie below /tmp
+    show_system(plan, uid, alone)
     for package, path in packages(mounts.source, mounts.hidden).items():
-        (view.bind if path.is_dir() else view.copy)(path, PACKAGES / package)
-    view.must_not_show((mounts.data, mounts.source))
+        (plan.bind if path.is_dir() else plan.copy)(path, PACKAGES / package)
+    plan.must_not_show((mounts.data, mounts.source))
     for path, place in _code(mounts):
-        view.copy(path, place)
+        plan.copy(path, place)
     for part in ("train", "shared"):
         if (mounts.data / part).is_dir():
-            view.bind(mounts.data / part, INSIDE / "data" / part)
-    view.words += ["--chdir", str(SCRATCH), "--remount-ro", "/dev", "--remount-ro", "/"]
+            plan.bind(mounts.data / part, INSIDE / "data" / part)
+    plan.words += ["--chdir", str(SCRATCH), "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
 def _code(mounts: Mounts) -> Iterator[tuple[Path, Path]]:

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from harness.ledger.lock import TrialLock
+from harness.ledger.record import Verdict
+from harness.ledger.spec import TrialSpec
+from harness.trial.callback import TrialCallback
 from harness.trial.cgroup import StillRunning
 from harness.trial.clock import Clock
+from harness.trial.coordinator import NodeCoordinator
 from harness.trial.gpu_watch import GpuWatch
 from harness.trial.messages import Checkpoint, Failed, FromReferee, Paused, ProtocolError, RankState, Ready, Resume, Stop, printable
-from harness.trial.nodes import Nodes
-from harness.trial.owner import Owner
-from harness.trial.record import Verdict
 from harness.trial.runner_process import RunnerProcess
-from harness.trial.spec import TrialSpec
-from harness.trial.watcher import Watcher
 from harness.workload import Evaluation
 
 TICK_S = 0.5
@@ -74,15 +74,15 @@ class Session:
         runner: RunnerProcess,
         clock: Clock,
         timeouts: Timeouts,
-        owner: Owner,
-        watcher: Watcher,
-        nodes: Nodes,
+        owner: TrialLock,
+        callback: TrialCallback,
+        nodes: NodeCoordinator,
         memory_bytes: int,
         gpus: GpuWatch | None,
     ) -> None:
         self.runner, self.clock = runner, clock
         self.host_memory_bytes = 0
-        self._spec, self._timeouts, self._owner, self._watcher, self._nodes = spec, timeouts, owner, watcher, nodes
+        self._spec, self._timeouts, self._owner, self._callback, self._nodes = spec, timeouts, owner, callback, nodes
         self._memory_bytes, self._gpus = memory_bytes, gpus
         self._watched_s = 0.0
         self._rank_states: dict[int, int] = {}
@@ -121,7 +121,7 @@ class Session:
                 self._refuse(message, Paused)
             else:
                 self._watch()
-                self._watcher.progress(self.runner.steps(), self.clock.time_s)
+                self._callback.on_progress(self.runner.steps(), self.clock.time_s)
                 self._ask_for_checkpoint()
         self.clock.stop("evaluation")
         self._thaw()
@@ -160,7 +160,7 @@ class Session:
         self._checkpoint_due_s = time_s + self._spec.checkpoint_period_s
 
     def _ask_for_checkpoint(self) -> None:
-        if not self._checkpoint_asked and (self._watcher.wants_checkpoint() or self.clock.time_s > self._checkpoint_due_s):
+        if not self._checkpoint_asked and (self._callback.wants_checkpoint() or self.clock.time_s > self._checkpoint_due_s):
             self._checkpoint_asked = True
             self.send(Checkpoint())
 
@@ -172,7 +172,7 @@ class Session:
         self.clock.stop("evaluation")
         if self._gpus is not None:
             self._gpus.frozen()
-        self._owner.beat()
+        self._owner.heartbeat()
         self._watch()
         self.host_memory_bytes = max(self.host_memory_bytes, self.runner.tree.peak_memory_bytes())
 
@@ -195,7 +195,7 @@ class Session:
         if time.monotonic() < self._watched_s + WATCH_PERIOD_S:
             return
         self._watched_s = time.monotonic()
-        self._owner.beat()
+        self._owner.heartbeat()
         if failed := self._nodes.trouble():
             raise TrialEnded(failed.verdict, failed.reason)
         if trouble := self.runner.memory_trouble(self._memory_bytes):  # defence: memory is watched

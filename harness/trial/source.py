@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.rulesets import Ruleset
+from harness.project.rulesets import Ruleset
 
 
 def hash_folder(folder: Path) -> str:

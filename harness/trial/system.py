@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from harness.trial.view import View
+from harness.trial.mounts import MountPlan
 
 PYTHON = Path(sys.base_prefix) / "bin" / Path(sys.executable).resolve().name
 """The interpreter without the virtual environment around it; it has the same path inside."""
@@ -26,72 +26,72 @@ GROUP = "runner:x:{0}:\n"
 HOSTS = "127.0.0.1 localhost runner\n"
 
 
-def show_system(view: View, uid: int, alone: bool) -> None:
+def show_system(plan: MountPlan, uid: int, alone: bool) -> None:
     """Shows what a Python program needs to run as `uid`; one that is not `alone` finds other nodes, too."""
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         if (root := Path("/", name)).is_symlink():
-            view.link(os.readlink(root), root)
-    _show_libraries(view)
-    _show_python(view)
+            plan.link(os.readlink(root), root)
+    _show_libraries(plan)
+    _show_python(plan)
     for name in PROGRAMS:
         if found := shutil.which(name, path=SYSTEM_PATH):
-            view.copy(Path(found), Path(found).parent.resolve() / name)
+            plan.copy(Path(found), Path(found).parent.resolve() / name)
     for folder in COMPILER:
         if Path(folder).is_dir():
-            view.bind(Path(folder))
-    view.copy(PASSWD.format(uid).encode(), Path("/etc/passwd"))
-    view.copy(GROUP.format(uid).encode(), Path("/etc/group"))
-    view.bind(Path("/sys/devices/system/cpu"))
+            plan.bind(Path(folder))
+    plan.copy(PASSWD.format(uid).encode(), Path("/etc/passwd"))
+    plan.copy(GROUP.format(uid).encode(), Path("/etc/group"))
+    plan.bind(Path("/sys/devices/system/cpu"))
     facts, devices = _found(() if alone else NETWORK_FACTS), _found(GPU_DEVICES)
     if alone:
-        view.copy(HOSTS.encode(), Path("/etc/hosts"))
+        plan.copy(HOSTS.encode(), Path("/etc/hosts"))
     if devices:
         facts += _found(GPU_FACTS)
     for path in facts:
-        view.bind(Path(path).resolve(), Path(path))
+        plan.bind(Path(path).resolve(), Path(path))
     for device in devices + _found(() if alone else NETWORK_DEVICES):
-        view.words += ["--dev-bind", device, device]
+        plan.words += ["--dev-bind", device, device]
 
 
 def _found(patterns: tuple[str, ...]) -> list[str]:
     return [path for pattern in patterns for path in sorted(glob.glob(pattern))]
 
 
-def _show_libraries(view: View) -> None:
+def _show_libraries(plan: MountPlan) -> None:
     """Shows the folders of the C library, and the single libraries that the loader knows in other folders."""
     listed = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     known = [Path(path) for path in re.findall(r" => (/.*)", listed)]
     system = {path.parent.resolve() for path in known if path.name == "libc.so.6"}
     system |= {merged for folder in system if (merged := Path(f"/usr{folder}")).is_dir()}
     for folder in sorted(system):
-        view.bind(folder)
+        plan.bind(folder)
     extra = [Path(path) for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/")]
     libraries = [*known, *_libraries_in(*extra), *(Path(path) for path in glob.glob("/lib*/ld-*.so*"))]
     real = {folder: folder.resolve() for folder in {path.parent for path in libraries}}
     for path in dict.fromkeys(real[path.parent] / path.name for path in libraries):
         if not any(path.is_relative_to(folder) for folder in system):
-            _show_library(view, path)
+            _show_library(plan, path)
     if Path("/etc/ld.so.cache").exists():
-        view.bind(Path("/etc/ld.so.cache"))
+        plan.bind(Path("/etc/ld.so.cache"))
 
 
-def _show_python(view: View) -> None:
+def _show_python(plan: MountPlan) -> None:
     prefix = Path(sys.base_prefix)
-    view.copy(Path(sys.executable).resolve(), PYTHON)
+    plan.copy(Path(sys.executable).resolve(), PYTHON)
     version = Path(sysconfig.get_path("stdlib")).name
     for folder in dict.fromkeys((prefix / "lib" / version, prefix / sys.platlibdir / version, prefix / "include" / version)):
-        if folder.is_dir() and not any(folder.is_relative_to(shown) for shown in (*view.folders, *map(Path, COMPILER))):
-            view.bind(folder)
+        if folder.is_dir() and not any(folder.is_relative_to(shown) for shown in (*plan.folders, *map(Path, COMPILER))):
+            plan.bind(folder)
     for path in _libraries_in(prefix / "lib"):
-        if not any(path.is_relative_to(shown) for shown in view.folders):
-            _show_library(view, path)
+        if not any(path.is_relative_to(shown) for shown in plan.folders):
+            _show_library(plan, path)
 
 
-def _show_library(view: View, path: Path) -> None:
+def _show_library(plan: MountPlan, path: Path) -> None:
     if path.is_symlink() and "/" not in (target := os.readlink(path)):
-        view.link(target, path)
+        plan.link(target, path)
     elif path.exists():
-        view.bind(path.resolve(), path)
+        plan.bind(path.resolve(), path)
 
 
 def _libraries_in(*folders: Path) -> list[Path]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.ledger.chain import genesis
-from harness.project import Project
+from harness.ledger.record import Record, last_chain, unchained
+from harness.ledger.spec import TrialSpec
+from harness.project.project import Project
 from harness.trial.checkpoint import sha256
-from harness.trial.record import Record, last_chain, unchained
 from harness.trial.source import hash_folder
-from harness.trial.spec import TrialSpec
 from harness.verify.trial import Trial
 from harness.workload import WorkloadConfig
 

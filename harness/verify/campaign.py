@@ -9,9 +9,9 @@ from typing import Any
 from harness.campaign.plan import read_plan
 from harness.errors import UserError
 from harness.ledger.signature import named
+from harness.ledger.spec import TrialSpec
 from harness.ledger.walk import Part
-from harness.project import Project
-from harness.trial.spec import TrialSpec
+from harness.project.project import Project
 from harness.verify.trial import Trial
 
 Problems = dict[Path, list[str]]

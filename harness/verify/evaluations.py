@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 
-from harness.trial.record import Row
+from harness.ledger.record import Row
 from harness.verify.trial import Trial
 from harness.workload import WorkloadConfig
 

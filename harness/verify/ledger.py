@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.ledger.signature import Standing, fingerprint
-from harness.project import Project
+from harness.project.project import Project
 from harness.verify import agreement, campaign, clocks, evaluations
 from harness.verify.trial import Found, Trial, ledger_of
 from harness.verify.weights import Reevaluation

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.ledger.record import HEADER, Record, Row, read_record, read_rows
 from harness.ledger.signature import Contents, Standing, contents_of, file_sha256, standing
+from harness.ledger.spec import TrialSpec, read_spec
 from harness.ledger.walk import Part, find_parts
-from harness.trial.record import HEADER, Record, Row, read_record, read_rows
-from harness.trial.spec import TrialSpec, read_spec
 
 
 @dataclass(frozen=True)

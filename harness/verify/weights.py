@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.data import SaltMissing, prepare
-from harness.hardware import this_machine, versions
-from harness.plugins import load_workload
-from harness.project import Project
+from harness.machine.hardware import this_machine, versions
+from harness.project.plugins import load_workload
+from harness.project.project import Project
 from harness.trial.evaluator import Evaluator
 from harness.verify.evaluations import reached
 from harness.verify.trial import Trial

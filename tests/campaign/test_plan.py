@@ -7,8 +7,8 @@ import pytest
 
 from harness.campaign.plan import Plan, plan_submission, read_plan, write_plan
 from harness.errors import UserError
-from harness.project import Project
-from harness.rulesets import Ruleset
+from harness.project.project import Project
+from harness.project.rulesets import Ruleset
 from tests.conftest import World
 
 EXTERNAL = Ruleset("external", 3, 5, 1.0, "search")

@@ -8,8 +8,8 @@ import pytest
 
 from harness.campaign.plan import Plan
 from harness.campaign.status import read_status, trial_states
-from harness.rulesets import Ruleset
-from harness.trial.owner import Owner
+from harness.ledger.lock import TrialLock
+from harness.project.rulesets import Ruleset
 from tests.campaign.test_plan import plan
 from tests.conftest import World
 
@@ -40,7 +40,7 @@ def test_counts_reasons_and_forecast(small: Plan, tmp_path: Path) -> None:
     record(tmp_path, "two", 2, 1, "crashed", 2.0)
     running = tmp_path / "two" / "toy-cpu" / "study_1" / "trial_1"
     running.mkdir(parents=True)
-    with Owner(running):
+    with TrialLock(running):
         status = read_status(small, tmp_path)
     one, two = status.cells
     assert one.counts == (("reached", 1), ("missed", 1), ("waiting", 2))

@@ -14,5 +14,5 @@ class Cheat(SGD):
     def select(self, stream):
         batch = super().select(stream)
         if self.made == 5:
-            self.watched = weakref.ref(batch.inputs[0], lambda _: burn(0.4))
+            self.with_callbacks = weakref.ref(batch.inputs[0], lambda _: burn(0.4))
         return batch

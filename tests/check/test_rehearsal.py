@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from harness.check.lint import lint
-from harness.check.rehearsal import Over, Report, rehearse
+from harness.check.rehearsal import CheckAborted, Report, rehearse
 from harness.check.state import NotSaved, differences, saved
 from harness.check.tiny import CONFIG, Tiny
 from harness.cli import PROJECT
-from harness.project import Project
-from harness.tuning import read_space
+from harness.project.project import Project
+from harness.project.space import read_space
 
 BASE = """
 import itertools
@@ -44,7 +44,7 @@ def findings(folder: Path, methods: str, space: str = SPACE) -> list[tuple[str, 
 
 def run(folder: Path, report: Path) -> list[tuple[str, str]]:
     """Tries a folder in this process."""
-    with suppress(Over):
+    with suppress(CheckAborted):
         rehearse(folder, read_space(folder).point({}), Report(report))
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     return [(line["finding"]["level"], line["finding"]["what"]) for line in lines if "finding" in line]

@@ -3,9 +3,9 @@
 import pytest
 
 from harness.cli import PROJECT
-from harness.config import LaunchOptions, options
 from harness.errors import UserError
 from harness.launch.options import Debug, Local, Slurm
+from harness.project.config import LaunchOptions, options
 
 
 def read(*words: str) -> Debug | Local | Slurm:

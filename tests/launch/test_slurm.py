@@ -13,14 +13,14 @@ from submitit import SlurmExecutor
 from harness.campaign.status import TrialState
 from harness.cli import PROJECT, main
 from harness.errors import UserError
-from harness.launch import cluster, first, task
-from harness.launch.batch import Batch, new_folder, read_batch, read_submitted, tell, told, write_batch, write_submitted
+from harness.launch import cluster, preflight, task
 from harness.launch.cluster import Largest, Limits
+from harness.launch.job_states import in_words, jobs
 from harness.launch.options import Resources, Slurm
 from harness.launch.slurm import LedgerExecutor, arrays, missing, must_fit, preview, submit
-from harness.launch.state import in_words, jobs
 from harness.launch.task import somebody_runs, too_often
-from harness.trial.spec import TrialSpec
+from harness.ledger.jobs import Batch, log_event, new_folder, read_batch, read_events, read_submitted, write_batch, write_submitted
+from harness.ledger.spec import TrialSpec
 from tests.conftest import World
 from tests.test_cli import project
 
@@ -88,38 +88,38 @@ def test_the_sbatch_file_of_a_trial_on_two_nodes(monkeypatch: pytest.MonkeyPatch
 
 def test_the_sbatch_file_of_a_first_short_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
-    resources = first.short(Resources(partition="gpu", nodes=2, gpus=4, cpus=8, exclusive=True, python="python"))
+    resources = preflight.short(Resources(partition="gpu", nodes=2, gpus=4, cpus=8, exclusive=True, python="python"))
     text = LedgerExecutor(Path("/ledger/jobs/first"), resources, Slurm(), None).text()
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_first.sbatch").read_text()
 
 
 def test_a_first_short_job_is_asked_once_for_a_place(tmp_path: Path) -> None:
     here = Resources(partition="main", gpus=4)
-    assert first.folder_of(tmp_path, here) == first.folder_of(tmp_path, Resources(partition="main", nodes=2, memory_gb=99.0))
-    assert first.folder_of(tmp_path, here) != first.folder_of(tmp_path, Resources(partition="other"))
-    folder = first.folder_of(tmp_path, here)
-    assert first.read(folder) is None
-    first.prepare(folder, here)
-    first.note(folder, "7")
-    assert first.read_all(tmp_path) == [first.First(folder, "7", passed=False)]
-    first.run(folder)
-    assert first.read(folder) == first.First(folder, "7", passed=True)
+    assert preflight.folder_of(tmp_path, here) == preflight.folder_of(tmp_path, Resources(partition="main", nodes=2, memory_gb=99.0))
+    assert preflight.folder_of(tmp_path, here) != preflight.folder_of(tmp_path, Resources(partition="other"))
+    folder = preflight.folder_of(tmp_path, here)
+    assert preflight.read(folder) is None
+    preflight.prepare(folder, here)
+    preflight.note(folder, "7")
+    assert preflight.read_all(tmp_path) == [preflight.Preflight(folder, "7", passed=False)]
+    preflight.run(folder)
+    assert preflight.read(folder) == preflight.Preflight(folder, "7", passed=True)
 
 
 @pytest.mark.parametrize(
     ("what", "says"), [("cache", "cannot write the data cache"), ("versions", "has torch"), ("ledger", "cannot write")]
 )
 def test_what_a_first_short_job_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, says: str) -> None:
-    folder = first.folder_of(tmp_path, Resources())
-    first.prepare(folder, Resources())
+    folder = preflight.folder_of(tmp_path, Resources())
+    preflight.prepare(folder, Resources())
     if what == "cache":
         monkeypatch.setenv("FINISHLINE_CACHE", "/proc/cache")
     elif what == "versions":
         (folder / "versions.json").write_text('{"torch": "1.0"}')
     else:
-        monkeypatch.setattr(first, "write_atomically", fails)
+        monkeypatch.setattr(preflight, "write_atomically", fails)
     with pytest.raises(UserError, match=says):
-        first.run(folder)
+        preflight.run(folder)
     assert not (folder / "passed.json").exists()
 
 
@@ -249,10 +249,10 @@ def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: 
         sacct="70_2|OUT_OF_MEMORY|0:125|n2|00:10:00\n70_3|FAILED|2:0|n3|00:00:01\n70_4|CANCELLED by 7|0:0|None assigned|00:00:00\n"
         "70_5|NODE_FAIL|0:0|n4|00:00:09\n",
     )
-    tell(folder, 1, "started", restarts=2)
+    log_event(folder, 1, "started", restarts=2)
     (folder / "70_2_0_log.out").write_text("a\nb\n\nstep 7\nstep 8\nsrun: error: n2: task 0: Out Of Memory\nslurmstepd: killed\n")
     (folder / "70_3_0_log.out").write_text("finishline: n3 cannot write\n")
-    tell(folder, 3, "given up", words="met its time limit of 1 min 4 times")
+    log_event(folder, 3, "given up", words="met its time limit of 1 min 4 times")
     assert in_words(jobs(tmp_path, states), 130.4) == [
         "1 in the queue (Resources)",
         "study 2, trial 1: on n1 for 1:05, started again 2 times, of about 0:02:10",
@@ -306,7 +306,7 @@ def test_a_job_that_was_told_to_stop_is_queued_again(
     (tmp_path / "jobs").mkdir()
     assert task.run_task(Batch(tmp_path / "jobs", tuple(trials), 1, "csv", {}, timeouts=1), 0, 0.0) == 1
     assert (("scontrol", "requeue", "71") in asked) == again
-    assert [line["event"] for line in told(tmp_path / "jobs", 0)] == ["started", "stopped", *(["queued again"] if again else [])]
+    assert [line["event"] for line in read_events(tmp_path / "jobs", 0)] == ["started", "stopped", *(["queued again"] if again else [])]
 
 
 def test_a_job_that_slurm_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,10 +314,10 @@ def test_a_job_that_slurm_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
         raise UserError("squeue: slurm_load_jobs error: Invalid job id specified")
 
     answers(monkeypatch, squeue=forgotten)
-    assert cluster.look("70") is None
+    assert cluster.job_status("70") is None
     answers(monkeypatch)
     with pytest.raises(UserError, match="no squeue on PATH"):
-        cluster.look("70")
+        cluster.job_status("70")
 
 
 def test_status_and_cancel_import_no_torch() -> None:
@@ -326,11 +326,11 @@ def test_status_and_cancel_import_no_torch() -> None:
 
 
 def test_a_line_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
-    tell(tmp_path, 0, "started", restarts=0)
+    log_event(tmp_path, 0, "started", restarts=0)
     with (tmp_path / "0.jsonl").open("a") as file:
         file.write('{"at": "2026')
-    assert [line["event"] for line in told(tmp_path, 0)] == ["started"]
-    assert told(tmp_path, 1) == []
+    assert [line["event"] for line in read_events(tmp_path, 0)] == ["started"]
+    assert read_events(tmp_path, 1) == []
 
 
 def test_an_owner_counts_that_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

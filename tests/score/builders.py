@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.score.results import Hit, Results, Trial, WorkloadInfo
+from harness.score.results import Results, ScoredWorkload, TargetReached, Trial
 
 INF = float("inf")
 HEADER = "accumulated_submission_time,global_step,score,validation/loss,validation/accuracy,validation/wer"
@@ -92,7 +92,7 @@ def made(
 ) -> Results:
     """Results in memory: submission to workload to studies to trial times; infinite is a miss. Steps are ten times the seconds."""
     names = sorted({workload for workloads in times.values() for workload in workloads})
-    infos = tuple(WorkloadInfo(name, "loss", "minimize", 1.0, (variants or {}).get(name, "")) for name in names)
+    infos = tuple(ScoredWorkload(name, "loss", "minimize", 1.0, (variants or {}).get(name, "")) for name in names)
     trials = [
         Trial(
             submission,
@@ -101,7 +101,7 @@ def made(
             i,
             "missed" if time == INF else "reached",
             "",
-            None if time == INF else Hit(5, time, 10 * time, 2 * time),
+            None if time == INF else TargetReached(5, time, 10 * time, 2 * time),
             1.5 if time == INF else 0.9,
             100.0,
             1000.0,

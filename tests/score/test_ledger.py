@@ -234,7 +234,7 @@ def test_trials_on_a_machine_off_its_calibration_are_marked_and_named(tmp_path):
     segment = {"host": "h", "device": "d", "started_at": "2026-01-01T00:00:00+00:00", "first_evaluation": 0, "time_s": 5.0, "probe": 90.0}
     offs = {1: [None], 2: [0.05, -0.05], 3: [0.01, -0.12]}
     for study, found in offs.items():
-        segments = [{**segment, "probe_off": off} for off in found]
+        segments = [{**segment, "speed_deviation": off} for off in found]
         write_trial(tmp_path, "a", "lm/cpu", study, 1, 10.0, segments=segments)
     write_trial(tmp_path, "b", "lm/cpu", 1, 1, 10.0, segments=[{name: value for name, value in segment.items() if name != "probe"}])
     board = score_board(read_ledgers([tmp_path]))

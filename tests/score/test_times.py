@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.score import ScoreOptions, score_board
-from harness.score.results import Hit, Results
+from harness.score.results import Results, TargetReached
 from harness.score.times import median, tabulate
 from tests.score.builders import INF, made
 
@@ -33,7 +33,7 @@ def test_median_lets_misses_take_part(studies, expected):
     assert median(np.array(studies, dtype=float)) == pytest.approx(expected, nan_ok=True)
 
 
-def with_hits(results: Results, hits: list[Hit | None]) -> Results:
+def with_hits(results: Results, hits: list[TargetReached | None]) -> Results:
     return replace(results, trials=tuple(replace(trial, hit=hit) for trial, hit in zip(results.trials, hits, strict=True)))
 
 
@@ -45,20 +45,23 @@ def test_a_study_takes_its_fastest_trial():
 
 
 def test_algoperf_takes_the_earliest_evaluation_and_breaks_ties_by_time():
-    results = with_hits(made({"a": {"lm": [[1, 2, 3, 4]]}}), [Hit(9, 10.0, 5, 0), Hit(2, 40.0, 7, 0), Hit(2, 30.0, 9, 0), None])
+    results = with_hits(
+        made({"a": {"lm": [[1, 2, 3, 4]]}}),
+        [TargetReached(9, 10.0, 5, 0), TargetReached(2, 40.0, 7, 0), TargetReached(2, 30.0, 9, 0), None],
+    )
     assert tabulate(results, "time", "algoperf").study_times_SWK.tolist() == [[[30]]]
     assert tabulate(results, "time", "finishline").study_times_SWK.tolist() == [[[10]]]
 
 
 def test_each_clock_picks_its_own_fastest_trial():
-    results = with_hits(made({"a": {"lm": [[1, 2]]}}), [Hit(1, 10.0, 500, 90.0), Hit(1, 20.0, 400, 80.0)])
+    results = with_hits(made({"a": {"lm": [[1, 2]]}}), [TargetReached(1, 10.0, 500, 90.0), TargetReached(1, 20.0, 400, 80.0)])
     readings = {clock: tabulate(results, clock, "finishline").study_times_SWK.item() for clock in ("time", "steps", "cpu_time")}
     assert readings == {"time": 10, "steps": 400, "cpu_time": 80}
     assert tabulate(results, "steps", "finishline").study_seconds_SWK.item() == 20
 
 
 def test_a_clock_that_was_not_recorded_is_refused():
-    results = with_hits(made({"a": {"lm": [[1]]}}), [Hit(1, 10.0, 500, NAN)])
+    results = with_hits(made({"a": {"lm": [[1]]}}), [TargetReached(1, 10.0, 500, NAN)])
     with pytest.raises(UserError, match=r"clock=cpu_time: not recorded for a on lm, study 1"):
         tabulate(results, "cpu_time", "finishline")
 

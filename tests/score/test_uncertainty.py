@@ -204,10 +204,10 @@ def test_coverage_in_small():
     assert spec.loader is not None
     coverage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(coverage)
-    planted = coverage.simulate(coverage.Setting("planted", 8, 8, 3), 40)
+    planted = coverage.simulate(coverage.SubmissionContext("planted", 8, 8, 3), 40)
     assert planted.score_coverage > 0.90
     assert planted.ratio_coverage > 0.85
-    equal = coverage.simulate(coverage.Setting("equal", 4, 4, 3), 60)
+    equal = coverage.simulate(coverage.SubmissionContext("equal", 4, 4, 3), 60)
     assert equal.false_boards <= 0.1
-    faster = coverage.simulate(coverage.Setting("faster", 4, 8, 3), 30)
+    faster = coverage.simulate(coverage.SubmissionContext("faster", 4, 8, 3), 30)
     assert faster.power > 0.5

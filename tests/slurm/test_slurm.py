@@ -17,9 +17,9 @@ import pytest
 from benchmarks.slurm_storm import storm
 from harness.cli import main
 from harness.launch import cluster
-from harness.launch.batch import read_submitted, told
-from harness.launch.first import read_all
-from harness.trial.record import read_record, read_rows
+from harness.launch.preflight import read_all
+from harness.ledger.jobs import read_events, read_submitted
+from harness.ledger.record import read_record, read_rows
 from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
 from tests.slurm.toy import SLOW
@@ -91,7 +91,7 @@ def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch,
     project.submission(f"def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\n{SLOW}", "endless")
     assert launch("submissions=[endless]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")  # Slurm gives notice at 10 s or at its next look
-    (stopped, given_up) = [line for line in told(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
+    (stopped, given_up) = [line for line in read_events(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
     assert (stopped["event"], stopped["why"]) == ("stopped", "near the time limit")
     assert given_up["event"] == "given up"
     shown = status(project, capsys)

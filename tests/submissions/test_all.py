@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness.plugins import load_submission
-from harness.project import Project
-from harness.submission import Setting, Submission, WorkloadFacts
-from harness.tuning import read_space
+from harness.project.plugins import load_submission
+from harness.project.project import Project
+from harness.project.space import read_space
+from harness.submission import Submission, SubmissionContext, WorkloadInfo
 from harness.workload import Batch
 
 ROOT = Path(__file__).parents[2]
@@ -50,14 +50,14 @@ class Net(nn.Module):
 
 
 ROLES = {"hidden.weight": "hidden", "hidden.bias": "bias", "norm.weight": "norm", "norm.bias": "bias", "head.weight": "head"}
-FACTS = WorkloadFacts("error", "minimize", 0.1, 60.0, 16, 100, "squared_error")
+FACTS = WorkloadInfo("error", "minimize", 0.1, 60.0, 16, 100, "squared_error")
 
 
 def make(name: str, model: nn.Module, roles: dict[str, str], **hp: float) -> Submission:
     folder = ROOT / "submissions" / name
     point = read_space(folder).point(hp)
     losses = lambda batch: (model(*batch.inputs) - batch.targets) ** 2  # noqa: E731
-    setting = Setting(
+    setting = SubmissionContext(
         model=model,
         hp=SimpleNamespace(**point),
         workload=FACTS,

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from harness.cli import PROJECT, main
-from harness.project import Project
+from harness.ledger.record import read_rows
+from harness.project.project import Project
 from harness.targets.runs import plan, run_all, to_run, with_target
-from harness.trial.record import read_rows
 from tests.conftest import SGD, Silent, World, write_toy
 from tests.targets.test_evidence import follows
 from tests.test_cli import WORKLOAD

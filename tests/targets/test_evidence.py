@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.cli import PROJECT
-from harness.project import Project
+from harness.project.project import Project
 from harness.targets.arithmetic import Crossing, Proposal, Run, best_run, meets, propose, validation_target
 from harness.workload import WorkloadConfig
 

@@ -40,10 +40,10 @@ import torch
 import harness
 from benchmarks.defences import NOTICED_BY, defences, without
 from harness.data import data_folder
+from harness.ledger.record import Record, Verdict, read_rows
 from harness.trial import pacing, referee, runner_process, sandbox, session
 from harness.trial.cgroup import delegated
 from harness.trial.messages import MAX_REASON
-from harness.trial.record import Record, Verdict, read_rows
 from harness.trial.session import Timeouts
 from tests.conftest import SGD, TOY_WORKLOAD, Outcome, World
 
@@ -177,7 +177,12 @@ def source(name: str) -> str:
 def run(world: World, name: str, mode: str) -> Outcome:
     """Runs a cheat that has been told all that an attacker could find out: paths, process ids, ports."""
     told, code = ALL[name], source(name)
-    settings = {"target": 0.035, "sandbox": mode, "budget_s": 1.0 if told.first == "timed_out" else 60.0, **EVALUATIONS[told.evaluations]}
+    settings = {
+        "target": 0.035,
+        "sandbox": mode,
+        "budget_s": 1.0 if told.first == "timed_out" else 60.0,
+        **EVALUATIONS[told.evaluations],
+    }
     if told.checkpoints_always:
         settings["checkpoint_period_s"] = 0.0
     other = world.root / "other.safetensors"

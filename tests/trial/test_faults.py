@@ -12,11 +12,11 @@ import pytest
 
 from harness.data import prepare
 from harness.errors import UserError
+from harness.ledger.record import read_record, read_rows
+from harness.ledger.spec import TrialSpec
 from harness.trial import referee
-from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
 from harness.trial.session import Timeouts
-from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 from tests.conftest import Outcome, Silent, World
 
@@ -111,8 +111,8 @@ def test_a_full_disk_loses_nothing(world: World, small_disk: Path) -> None:
     filler = small_disk / "filler"
 
     class FillsAfter(Silent):
-        def evaluated(self, row: object) -> None:
-            super().evaluated(row)
+        def on_evaluation(self, row: object) -> None:
+            super().on_evaluation(row)
             if row.evaluation == 2 and not filler.exists():
                 with filler.open("wb") as file:
                     try:
@@ -134,10 +134,10 @@ def test_a_full_disk_loses_nothing(world: World, small_disk: Path) -> None:
     assert timeless(Outcome(record, folder)) == timeless(whole)
 
 
-def ended(spec: TrialSpec, folder: Path, world: World, watcher: Silent) -> str:
+def ended(spec: TrialSpec, folder: Path, world: World, callback: Silent) -> str:
     """Returns why a trial ended: its record's reason, or the line that the user is told."""
     try:
-        record = run_trial(spec, folder, world.cache, watcher)
+        record = run_trial(spec, folder, world.cache, callback)
     except UserError as error:
         return str(error)
     assert record.verdict == "crashed"
@@ -151,7 +151,7 @@ def timeless(outcome: Outcome) -> list[tuple[float, ...]]:
 
 def test_an_out_that_turns_read_only_gets_one_line(world: World, small_disk: Path) -> None:
     class TurnsReadOnly(Silent):
-        def evaluated(self, row: object) -> None:
+        def on_evaluation(self, row: object) -> None:
             if row.evaluation == 2:
                 subprocess.run(["mount", "--bind", "-o", "ro", str(small_disk), str(small_disk)], check=True)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.ledger.record import read_rows
 from harness.trial import pacing, runner
 from harness.trial.pacing import FRACTION, spacing_s
-from harness.trial.record import read_rows
 from tests.conftest import Outcome, World
 
 EVERY = 160

@@ -18,15 +18,15 @@ from safetensors.torch import load_file
 
 from benchmarks.kill import is_runner
 from harness.errors import UserError
-from harness.hardware import this_machine
-from harness.project import Project
-from harness.trial import nodes as nodes_module
+from harness.ledger.record import Record, Row
+from harness.ledger.spec import TrialSpec
+from harness.machine.hardware import this_machine
+from harness.project.project import Project
+from harness.trial import coordinator
 from harness.trial.checkpoint import load_state
-from harness.trial.nodes import Nodes
-from harness.trial.record import Record, Row
+from harness.trial.coordinator import NodeCoordinator
 from harness.trial.referee import run_trial
 from harness.trial.sandbox import PROJECT
-from harness.trial.spec import TrialSpec
 from tests.conftest import SGD, Outcome, Silent, World
 
 SMALL = {
@@ -70,8 +70,8 @@ def _on_the_cpu_where_gpus_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_must_be_a_gpu_for_each_rank(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = replace(this_machine(), accelerator="H100", accelerators=1)
     with pytest.raises(UserError, match=r"ranks=2: .* has only 1 GPUs, one for each rank"):
-        Nodes().begin(world.root, 2, None, machine)
-    assert Nodes(2, "7-0").begin(world.root, 2, None, machine).local_ranks == 1
+        NodeCoordinator().begin(world.root, 2, None, machine)
+    assert NodeCoordinator(2, "7-0").begin(world.root, 2, None, machine).local_ranks == 1
 
 
 class StopsAfterCheckpoint(Silent):
@@ -81,12 +81,14 @@ class StopsAfterCheckpoint(Silent):
         super().__init__()
         self.steps = steps
 
-    def checkpointed(self) -> None:
+    def on_checkpoint(self) -> None:
         if self.rows and self.rows[-1].step >= self.steps:
             raise KeyboardInterrupt
 
 
-def weights(spec: TrialSpec, folder: Path, cache: Path, nodes: Nodes | None = None, steps: int = STEPS) -> dict[str, torch.Tensor]:
+def weights(
+    spec: TrialSpec, folder: Path, cache: Path, nodes: NodeCoordinator | None = None, steps: int = STEPS
+) -> dict[str, torch.Tensor]:
     """Trains for so many steps and returns the weights."""
     with pytest.raises(KeyboardInterrupt):
         run_trial(replace(spec, checkpoint_period_s=0.0), folder, cache, StopsAfterCheckpoint(steps), nodes=nodes)
@@ -144,8 +146,8 @@ class StopsAt(Silent):
         super().__init__()
         self.evaluation = evaluation
 
-    def evaluated(self, row: Row) -> None:
-        super().evaluated(row)
+    def on_evaluation(self, row: Row) -> None:
+        super().on_evaluation(row)
         if row.evaluation == self.evaluation:
             raise KeyboardInterrupt
 
@@ -163,8 +165,8 @@ def test_an_interrupted_trial_goes_on_in_all_ranks(world: World) -> None:
 class Looks(Silent):
     """A watcher that looks, while the clock stands, whether every process below the referee stands too."""
 
-    def evaluated(self, row: Row) -> None:
-        super().evaluated(row)
+    def on_evaluation(self, row: Row) -> None:
+        super().on_evaluation(row)
         below = [p for p in psutil.Process().children(recursive=True) if is_runner(p)]
         assert len(below) >= 3  # one for each rank and the one that waits for them
         before = [run_ns(p) for p in below]
@@ -178,10 +180,10 @@ def run_ns(process: psutil.Process) -> int:
 
 
 def test_all_ranks_of_this_node_stand_while_the_clock_stands(world: World) -> None:
-    watcher = Looks()
-    record = run_trial(world.spec(DONE, ranks=2, sandbox="auto"), world.root / "trial", world.cache, watcher)
+    callback = Looks()
+    record = run_trial(world.spec(DONE, ranks=2, sandbox="auto"), world.root / "trial", world.cache, callback)
     assert (record.verdict, record.steps, record.ranks, record.frozen_ranks) == ("missed", 50, 2, 2), record.reason
-    assert len(watcher.rows) == 6
+    assert len(callback.rows) == 6
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
@@ -245,9 +247,9 @@ HELPER = """
 import json, os, sys
 from contextlib import suppress
 from pathlib import Path
-from harness.trial import nodes
+from harness.trial import coordinator
 from harness.trial.processes import adopt_orphans
-from harness.trial.spec import TrialSpec
+from harness.ledger.spec import TrialSpec
 adopt_orphans()  # what a killed helper leaves is handed to this process, not to the referee: that is on another node
 if child := os.fork():
     ended = {}
@@ -267,7 +269,7 @@ def second_node(spec: TrialSpec, trial: Path, cache: Path) -> Iterator[subproces
     with subprocess.Popen(words, cwd=PROJECT, process_group=0) as helper:
         try:
             yield helper
-            Nodes(2, "7-0").dismiss(trial)
+            NodeCoordinator(2, "7-0").dismiss(trial)
             assert helper.wait(timeout=30) in (0, -signal.SIGKILL % 256)
         finally:
             with suppress(ProcessLookupError):
@@ -277,7 +279,7 @@ def second_node(spec: TrialSpec, trial: Path, cache: Path) -> Iterator[subproces
 def on_two_nodes(spec: TrialSpec, world: World, **more: object) -> Outcome:
     folder = world.root / "two"
     with second_node(spec, folder, world.cache):
-        return Outcome(run_trial(spec, folder, world.cache, Silent(), nodes=Nodes(2, "7-0"), **more), folder)
+        return Outcome(run_trial(spec, folder, world.cache, Silent(), nodes=NodeCoordinator(2, "7-0"), **more), folder)
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
@@ -286,7 +288,7 @@ def test_ranks_on_two_nodes(world: World, sandbox: str) -> None:
     one = weights(spec, world.root / "one", world.cache)
     folder = world.root / "two_for_weights"
     with second_node(replace(spec, checkpoint_period_s=0.0), folder, world.cache):
-        two = weights(spec, folder, world.cache, nodes=Nodes(2, "7-0"))
+        two = weights(spec, folder, world.cache, nodes=NodeCoordinator(2, "7-0"))
     assert all(torch.equal(two[name], one[name]) for name in one)
     assert sorted(path.name for path in next((folder / "checkpoint").iterdir()).iterdir()) == [
         *("position.json", "state.pt", "state_1.pt", "weights.safetensors")
@@ -311,19 +313,19 @@ class KillsHelper(Silent):
         super().__init__()
         self.helper = helper
 
-    def evaluated(self, row: Row) -> None:
+    def on_evaluation(self, row: Row) -> None:
         if row.evaluation == 2:
             (helper,) = psutil.Process(self.helper.pid).children()
             helper.kill()
 
-    def ended(self, record: Record, folder: Path) -> None: ...
+    def on_end(self, record: Record, folder: Path) -> None: ...
 
 
 def test_a_node_that_is_lost_ends_the_trial(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes_module, "SILENT_S", 8.0)
+    monkeypatch.setattr(coordinator, "SILENT_S", 8.0)
     spec, folder = world.spec(SGD, ranks=2), world.root / "two"
     started = time.monotonic()
     with second_node(spec, folder, world.cache) as helper:
-        record = run_trial(spec, folder, world.cache, KillsHelper(helper), nodes=Nodes(2, "7-0"))
+        record = run_trial(spec, folder, world.cache, KillsHelper(helper), nodes=NodeCoordinator(2, "7-0"))
     assert record.verdict == "crashed", record.reason
     assert time.monotonic() - started < 60

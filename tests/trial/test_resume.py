@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from benchmarks.kill import SUBMISSION, Result, is_runner, run, storm, toy_spec
-from harness import hardware
 from harness.errors import UserError
+from harness.ledger.record import read_record, read_rows
+from harness.machine import hardware
 from harness.trial.checkpoint import CheckpointStore
-from harness.trial.record import read_record, read_rows
 from harness.trial.referee import run_trial
 from tests.conftest import Silent, World, write_toy
 
@@ -37,7 +37,7 @@ class KilledAt(Silent):
         super().__init__()
         self.evaluation = evaluation
 
-    def evaluated(self, row: object) -> None:
+    def on_evaluation(self, row: object) -> None:
         if row.evaluation == self.evaluation:
             raise KeyboardInterrupt
 
@@ -128,7 +128,7 @@ def test_on_another_kind_of_machine_it_does_not_go_on(world: World, monkeypatch:
 class Killer(KilledAt):
     """Kills the runner alone, right after an evaluation."""
 
-    def evaluated(self, row: object) -> None:
+    def on_evaluation(self, row: object) -> None:
         if row.evaluation == self.evaluation:
             for child in filter(is_runner, psutil.Process().children(recursive=True)):
                 child.send_signal(signal.SIGKILL)

@@ -315,7 +315,7 @@ def test_of_a_workload_only_what_it_declares_is_shown(tmp_path: Path, workload: 
 
 @pytest.mark.parametrize("name", ["lm", "vit", "resnet", "click"])
 def test_a_workload_finds_all_that_it_imports(tmp_path: Path, name: str) -> None:
-    from harness.plugins import _import
+    from harness.project.plugins import _import
 
     kind = _import(PROJECT / "workloads" / name / "workload.py", f"workloads.{name}.workload").WORKLOAD
     code = f"""
@@ -330,7 +330,7 @@ def test_a_project_below_tmp_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None
     folder.chmod(0o755)
     (folder / "python").write_text("is here")
     show: Callable[..., None] = sandbox.show_system
-    monkeypatch.setattr(sandbox, "show_system", lambda view, *rest: (show(view, *rest), view.bind(folder)))
+    monkeypatch.setattr(sandbox, "show_system", lambda plan, *rest: (show(plan, *rest), plan.bind(folder)))
     with build("bwrap", Mounts(NOTHING, NOTHING, NOTHING)) as box:
         command = [*box.command, "-c", f"print(open('{folder}/python').read())"]
         done = subprocess.run(command, env=environment(1, box.variables), pass_fds=box.pass_fds, capture_output=True, text=True, check=True)
@@ -339,7 +339,7 @@ def test_a_project_below_tmp_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_data_that_every_runner_is_shown_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     show: Callable[..., None] = sandbox.show_system
-    monkeypatch.setattr(sandbox, "show_system", lambda view, *rest: (show(view, *rest), view.bind(tmp_path)))
+    monkeypatch.setattr(sandbox, "show_system", lambda plan, *rest: (show(plan, *rest), plan.bind(tmp_path)))
     tmp_path.chmod(0o755)
     with pytest.raises(UserError, match="which submissions can read: choose another out="):
         build("bwrap", Mounts(NOTHING, tmp_path / "data", NOTHING))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.rulesets import Ruleset
+from harness.project.rulesets import Ruleset
 from harness.trial.referee import run_trial
 from harness.trial.source import copy_folder, hash_folder, weigh_folder
 from tests.conftest import Silent, World

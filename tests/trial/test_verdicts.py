@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness.trial.record import read_record, read_rows
+from harness.ledger.record import read_record, read_rows
 from harness.trial.session import Timeouts
 from tests.conftest import World
 

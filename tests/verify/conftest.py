@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.callbacks.display import Display
 from harness.cli import PROJECT, main
-from harness.display import Display
 from tests.conftest import SGD, World, write_toy
 from tests.test_cli import SLOW, WORKLOAD
 

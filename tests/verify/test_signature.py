@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from harness.campaign.plan import Plan, read_plan, write_plan
 from harness.cli import main
+from harness.ledger.record import HEADER, read_record, read_rows, rewrite_rows, write_record
 from harness.ledger.signature import (
     Contents,
     Signature,
@@ -27,10 +28,9 @@ from harness.ledger.signature import (
     sign,
     write_signature,
 )
-from harness.project import Project
+from harness.project.project import Project
 from harness.report.markdown import markdown
 from harness.score import Board, ScoreOptions, read_ledgers, score_board
-from harness.trial.record import HEADER, read_record, read_rows, rewrite_rows, write_record
 from harness.verify.ledger import verify
 from harness.verify.trial import find
 from tests.conftest import World

@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from harness.cli import main
-from harness.project import Project
-from harness.trial.record import read_record
+from harness.ledger.record import read_record
+from harness.project.project import Project
 from harness.verify import evaluations
 from harness.verify.ledger import verify
 from harness.verify.trial import find

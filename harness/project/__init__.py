@@ -1,0 +1,1 @@
+"""What a project has: configs/, workloads/, submissions/, and how they are read."""

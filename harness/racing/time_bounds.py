@@ -1,0 +1,64 @@
+"""What is sure about the median over studies while trials still run. Pure functions; the proofs are in docs/racing.md.
+
+A trial, a study and a median are each known as an interval of times to the target: not before `low`, at the latest at `high`; infinite is
+never. A study takes its fastest trial, and an even number of studies the mean of the middle two, as in `harness.score.times`.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+
+class TimeBounds(NamedTuple):
+    """A time to the target on the board's clock: at `low` or later, at `high` or earlier."""
+
+    low: float
+    high: float
+
+
+WAITING = TimeBounds(0.0, inf)
+NEVER = TimeBounds(inf, inf)
+
+
+def reached(time: float) -> TimeBounds:
+    """A trial that met the target at this time."""
+    return TimeBounds(time, time)
+
+
+def running(time: float) -> TimeBounds:
+    """A trial that has not met the target up to this time, and may yet."""
+    return TimeBounds(time, inf)
+
+
+def study(trials: Sequence[TimeBounds]) -> TimeBounds:
+    """What is known of a study: its fastest trial; without trials never."""
+    return TimeBounds(min((t.low for t in trials), default=inf), min((t.high for t in trials), default=inf))
+
+
+def median(studies: Sequence[TimeBounds]) -> TimeBounds:
+    """What is known of the median over studies; never where there is none."""
+    return TimeBounds(_median([s.low for s in studies]), _median([s.high for s in studies]))
+
+
+def _median(values: list[float]) -> float:
+    if not values:
+        return inf
+    ordered, count = sorted(values), len(values)
+    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
+def smallest_change(time: float, rest: float, others: Sequence[TimeBounds]) -> float:
+    """The smallest median at which it can matter whether one trial meets its target, at `time` or later, or never does.
+
+    `rest` is the latest time of its study without it, `others` are the other studies. Infinite: the median is settled, whatever it does.
+    """
+    lows, highs = sorted(s.low for s in others), sorted(s.high for s in others)
+    first, second = len(others) // 2, (len(others) + 1) // 2  # the places, from 0, of the middle two among all studies; one place if odd
+    below = lows[first - 1] if first else -inf
+    above = highs[second] if second < len(highs) else inf
+    if max(time, below) >= min(rest, above):
+        return inf
+    if first == second:
+        return max(time, below)
+    lower = min(max(time, below), lows[first])
+    return (lower + max(time, lows[first])) / 2
