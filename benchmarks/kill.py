@@ -24,7 +24,8 @@ import psutil
 
 from harness.campaign.plan import single_point, single_trial
 from harness.data import cache_root
-from harness.ledger.record import Record, Row, read_record, read_rows
+from harness.ledger.record import Record, read_record
+from harness.ledger.rows import Row, read_rows
 from harness.ledger.spec import TrialSpec, read_spec
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset

@@ -82,7 +82,7 @@ def trial(workload_id: str, steps: int) -> None:
     from harness.callbacks.display import Display
     from harness.campaign.plan import single_point, single_trial
     from harness.data import cache_root
-    from harness.ledger.record import read_rows
+    from harness.ledger.rows import read_rows
     from harness.project.project import Project
     from harness.project.rulesets import Ruleset
     from harness.trial.referee import run_trial

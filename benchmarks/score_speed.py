@@ -18,8 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from harness.ledger.campaign import write_campaign
+
 from harness.ledger.signature import contents_of, sign, write_signature
 
 ROOT = Path(__file__).resolve().parents[1]

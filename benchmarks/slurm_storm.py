@@ -15,11 +15,13 @@ from pathlib import Path
 
 import psutil
 
-from harness.campaign.plan import read_plan
+from harness.campaign.plan import specs
 from harness.cli import main
 from harness.launch import cluster
 from harness.ledger.jobs import read_events, read_submitted
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.plan import read_plan
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.project.project import Project
 from tests.conftest import World, write_toy
 from tests.slurm.toy import write_project
@@ -56,7 +58,9 @@ class Storm:
         """Does one thing to one of the running trials (folder -> job, node), if any fault is left."""
         fault = next((name for name, left in self.faults.items() if left), None)
         calm = {node for _, node in running.values() if time.monotonic() - self.nodes.get(node, -CALM_S) >= CALM_S}
-        targets = {folder: where for folder, where in running.items() if folder not in self.hit and where[1] in calm and "steady" in folder}
+        targets = {
+            folder: where for folder, where in running.items() if folder not in self.reached and where[1] in calm and "steady" in folder
+        }
         if fault is None or not targets:
             return
         folder, (job, node) = next(iter(targets.items()))
@@ -72,7 +76,7 @@ class Storm:
             if "DOWN" in state_of(node):  # else it has come back by itself
                 slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.faults[fault] -= 1
-        self.hit[folder], self.nodes[node] = fault, time.monotonic()
+        self.reached[folder], self.nodes[node] = fault, time.monotonic()
 
 
 def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[list[str], dict[str, str]]:
@@ -157,7 +161,7 @@ def problems(root: Path, ledger: Path, trials: int) -> list[str]:
     wrong = []
     plan = read_plan(ledger)
     assert plan is not None
-    folders = [spec.folder(ledger) for spec in plan.trials(Project(root))]
+    folders = [spec.folder(ledger) for spec in specs(plan, Project(root))]
     for folder in folders:
         record, rows = read_record(folder), read_rows(folder / "evals.csv")
         if record is None or record.verdict != "reached":

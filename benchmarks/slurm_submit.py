@@ -8,13 +8,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness.campaign.plan import PlannedSubmission, write_plan
+from harness.campaign.plan import specs
 from harness.campaign.status import trial_states
 from harness.launch import cluster
 from harness.launch.job_states import jobs
 from harness.launch.options import Resources, Slurm
 from harness.launch.slurm import must_fit, submit
 from harness.ledger.jobs import read_submitted
+from harness.ledger.plan import PlannedSubmission, write_plan
 from harness.project.project import Project
 from tests.campaign.test_plan import EXTERNAL, plan
 from tests.conftest import World, write_toy
@@ -32,7 +33,7 @@ def main() -> None:
         large = replace(small, submissions=submissions, workloads=workloads, ruleset=EXTERNAL)
         ledger, launcher = root / "ledger", Slurm(Resources(extra=(("hold", True),)))
         begun = time.perf_counter()
-        due = list(large.trials(Project(root)))
+        due = list(specs(large, Project(root)))
         write_plan(ledger, large)
         planned = time.perf_counter()
         must_fit(due, launcher)

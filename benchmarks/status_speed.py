@@ -9,8 +9,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness.campaign.plan import PlannedSubmission, read_plan, write_plan
+from harness.campaign.plan import specs
 from harness.campaign.status import read_status
+from harness.ledger.plan import PlannedSubmission, read_plan, write_plan
 from harness.project.project import Project
 from tests.campaign.test_plan import EXTERNAL, plan
 from tests.conftest import World, write_toy
@@ -28,7 +29,7 @@ def main() -> None:
         workloads = tuple(replace(small.workloads[0], tier=f"t{i}") for i in range(12))
         large = replace(small, submissions=submissions, workloads=workloads, ruleset=EXTERNAL)
         started = time.perf_counter()
-        trials = list(large.trials(Project(root)))
+        trials = list(specs(large, Project(root)))
         write_plan(root / "ledger", large)
         print(f"plan of {len(trials)} trials: {time.perf_counter() - started:.2f} s")
         padding = {f"field_{i}": 0.123456789 for i in range(80)}

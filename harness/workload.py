@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,8 +20,33 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Role = Literal["hidden", "embedding", "head", "norm", "bias", "conv", "scalar"]
-Direction = Literal["minimize", "maximize"]
 SPLITS = ("train", "valid", "test")
+
+
+class Direction(StrEnum):
+    """Whether a metric is better when it is smaller or larger."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+    def reached(self, value: float, target: float) -> bool:
+        """Whether a value is at or beyond a target; one that is not finite never is."""
+        return math.isfinite(value) and (value <= target if self is Direction.MINIMIZE else value >= target)
+
+    def best(self, values: Iterable[float]) -> float | None:
+        """Returns the best of the finite values, None where there is none."""
+        pick = min if self is Direction.MINIMIZE else max
+        return pick((value for value in values if math.isfinite(value)), default=None)
+
+    @property
+    def sign(self) -> int:
+        """What a value is multiplied with so that less is better."""
+        return 1 if self is Direction.MINIMIZE else -1
+
+    @property
+    def relation(self) -> str:
+        """How a target is written: `<=` or `>=`."""
+        return "<=" if self is Direction.MINIMIZE else ">="
 
 
 @dataclass(frozen=True)
@@ -56,16 +82,16 @@ class WorkloadConfig:
         """`name/tier`, as written on the command line and in every CSV."""
         return f"{self.name}/{self.tier}"
 
-    def valid_met(self, valid: float) -> bool:
-        """Whether the metric on the validation split is at or beyond its target; what is not finite never is."""
-        return self._beyond(valid, self.target)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "direction", Direction(self.direction))
 
-    def met(self, valid: float, test: float | None) -> bool:
-        """Whether the finish line is reached: on the test split, too. There `None` stands for weights that were not evaluated on it."""
-        return self.valid_met(valid) and test is not None and self._beyond(test, self.test_target)
+    def valid_reached(self, valid: float) -> bool:
+        """Whether the metric on the validation split is at or beyond its target."""
+        return self.direction.reached(valid, self.target)
 
-    def _beyond(self, metric: float, target: float) -> bool:
-        return math.isfinite(metric) and (metric <= target if self.direction == "minimize" else metric >= target)
+    def reached(self, valid: float, test: float | None) -> bool:
+        """Whether both targets are reached; `None` stands for weights that were not evaluated on the test split."""
+        return self.valid_reached(valid) and test is not None and self.direction.reached(test, self.test_target)
 
 
 @dataclass(frozen=True)

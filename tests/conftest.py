@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.ledger.record import Record, Row
+from harness.ledger.record import Record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
 from harness.trial.callback import TrialCallback
 from harness.trial.referee import run_trial

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.evaluations import Curve, Point, gain, read, report, run, train, waits, write
-from harness.ledger.record import read_rows
+from harness.ledger.rows import read_rows
 from harness.project.project import Project
 from harness.workload import WorkloadConfig
 from tests.conftest import SGD, World

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.campaign.pending import copy_valid_results
-from harness.campaign.plan import read_plan
 from harness.cli import main
+from harness.ledger.plan import read_plan
 from harness.machine import hardware
 from harness.project.project import Project
 from tests.conftest import SGD, World
@@ -137,7 +137,7 @@ def test_two_launches_at_once_lose_nothing_and_run_nothing_twice(project: World)
     assert len(found) == 3
     assert all(len(record["segments"]) == 1 for record in found.values())
     assert not list((project.root / "ledger").rglob("attempts.jsonl"))
-    assert not list((project.root / "ledger").rglob("owner.json"))
+    assert not list((project.root / "ledger").rglob("lock.json"))
 
 
 @pytest.mark.parametrize("damage", ["{", "{}", '{"schema": 2, "verdict": "crashed"}', "[]", '{"schema": 2, "reached": {"step": 1}}'])

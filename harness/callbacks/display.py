@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from harness.ledger.record import Record, Row
+from harness.ledger.record import Record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
 from harness.trial.callback import TrialCallback
 
@@ -91,9 +92,9 @@ class Display(TrialCallback):
         metric = f"{self._rows[-1].valid_metric:.4f}" if self._rows else "-"
         forecast = forecast_s(self._rows, workload.target)
         coming = f"target in about {max(forecast - self._time_s, 0):.0f} s" if forecast is not None else "no forecast yet"
-        sign = "<=" if workload.direction == "minimize" else ">="
         clock = f"{self._time_s:.1f} of {self._spec.budget_s:g} s"
-        return f"  step {self._step}  clock {clock}  {workload.metric} {metric} (target {sign} {workload.target:g})  {coming}"
+        target = f"{workload.direction.relation} {workload.target:g}"
+        return f"  step {self._step}  clock {clock}  {workload.metric} {metric} (target {target})  {coming}"
 
 
 def outcome(trial: str, verdict: str, reason: str) -> Text:

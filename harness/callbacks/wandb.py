@@ -16,7 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.files import write_atomically
-from harness.ledger.record import RESUMABLE, Record, Row, read_rows
+from harness.ledger.paths import TrialPaths
+from harness.ledger.record import Record
+from harness.ledger.rows import Row, read_rows
 from harness.ledger.spec import TrialSpec
 from harness.trial.callback import TrialCallback
 
@@ -54,7 +56,7 @@ class WandbCallback(TrialCallback):
             self._last.parent.mkdir(exist_ok=True)
             self._last_step = _read_step(self._last)
             self._run = self._open(spec, folder)
-            for row in read_rows(folder / "evals.csv"):
+            for row in read_rows(TrialPaths(folder).rows):
                 self._log(row)
 
     def on_progress(self, step: int, time_s: float) -> None:
@@ -71,7 +73,7 @@ class WandbCallback(TrialCallback):
             if self._run is not None:
                 self._run.summary.update({name: getattr(record, name) for name in SUMMARY})
                 self._run.summary["test_metric"] = record.reached.test_metric if record.reached else None
-                self._finish(exit_code=int(record.verdict in RESUMABLE))
+                self._finish(exit_code=int(record.may_go_on))
 
     def close(self) -> None:
         """Closes the run of an interrupted trial and ends wandb's process."""
@@ -161,7 +163,7 @@ def _init(spec: TrialSpec, folder: Path, ledger: str, mode: str) -> Any:
         group=ledger[:128],
         job_type=spec.submission[:64],
         tags=[spec.workload.id[:64], spec.ruleset[:64]],
-        config=spec.to_json(),
+        config=asdict(spec),
         allow_val_change=True,
         dir=folder,
         mode=mode,  # type: ignore[arg-type]

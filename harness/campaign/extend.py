@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from harness.campaign.pending import copy_valid_results, must_match_hardware
-from harness.campaign.plan import Plan, plan_submission, read_plan, with_ranks, write_plan
+from harness.campaign.plan import plan_submission, specs, with_ranks
 from harness.errors import UserError, suggest
 from harness.ledger.lock import LockHeld, TrialLock
+from harness.ledger.plan import Plan, read_plan, write_plan
 from harness.machine.calibration import read_calibration, with_budgets
 from harness.machine.hardware import this_machine
 from harness.project.config import LaunchOptions
@@ -43,7 +44,7 @@ def ledger_and_plan(project: Project, given: LaunchOptions, named: frozenset[str
             if earlier is not None:
                 plan.must_extend(earlier, ledger)
                 if given.launcher.runs_here:
-                    must_match_hardware(this_machine().fingerprint, plan.trials(project), ledger)
+                    must_match_hardware(this_machine().fingerprint, specs(plan, project), ledger)
             return ledger, plan
         except UserError:
             if not given.fork:

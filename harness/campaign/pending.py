@@ -1,28 +1,26 @@
 """What a campaign still has to do: trials without a result, and failed ones that are to be tried again."""
 
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.campaign.plan import Plan
-from harness.campaign.status import FAILED
+from harness.campaign.plan import specs
 from harness.errors import UserError
-from harness.ledger.record import RESUMABLE, read_record
+from harness.ledger.paths import TrialPaths, trash_for
+from harness.ledger.plan import Plan
+from harness.ledger.record import read_attempts, read_record
 from harness.ledger.spec import TrialSpec, read_spec
 from harness.project.project import Project
-from harness.trial.folder import ATTEMPTS
-
-WITHDRAWN = ".withdrawn"
 
 
 def is_pending(folder: Path, retries: int) -> bool:
-    """Whether a trial has to be run: it has no result, or it failed (crash, memory, node) and was tried again less than `retries` times."""
-    try:
-        verdict = json.loads((folder / "record.json").read_bytes())["verdict"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return True
-    return verdict in FAILED and _tried_again(folder) < retries
+    """Whether a trial has to be run: it has no result, or it failed (crash, memory, node) and was tried again fewer than `retries` times.
+
+    Raises:
+        UserError: its record is damaged.
+    """
+    record = read_record(folder)
+    return record is None or (record.failed and sum(attempt.failed for attempt in read_attempts(folder)) < retries)
 
 
 def must_match_hardware(fingerprint: str, trials: Iterable[TrialSpec], ledger: Path) -> None:
@@ -41,12 +39,12 @@ def must_match_hardware(fingerprint: str, trials: Iterable[TrialSpec], ledger: P
 def copy_valid_results(plan: Plan, project: Project, source: Path, target: Path, fingerprint: str | None) -> int:
     """Copies the results of another ledger that hold under this plan and on this kind of machine (None: on any); returns how many."""
     brought = 0
-    for spec in plan.trials(project):
+    for spec in specs(plan, project):
         old, new = spec.folder(source), spec.folder(target)
         record = read_record(old)
-        if new.exists() or record is None or record.verdict in RESUMABLE or record.hardware != (fingerprint or record.hardware):
+        if new.exists() or record is None or record.may_go_on or record.hardware != (fingerprint or record.hardware):
             continue
-        if read_spec(old / "spec.json") == spec:
+        if read_spec(TrialPaths(old).spec) == spec:
             new.parent.mkdir(parents=True, exist_ok=True)
             temporary = new.with_name(f".{new.name}.part")
             shutil.rmtree(temporary, ignore_errors=True)
@@ -58,15 +56,7 @@ def copy_valid_results(plan: Plan, project: Project, source: Path, target: Path,
 
 def withdraw(ledger: Path, submission: str) -> None:
     """Moves a submission's trials to where neither the scorer nor a launch looks; nothing is lost."""
-    source, withdrawn = ledger / submission, ledger / WITHDRAWN
-    if source.exists():
-        withdrawn.mkdir(exist_ok=True)
-        number = sum(path.name.startswith(f"{submission}.") for path in withdrawn.iterdir()) + 1
-        source.rename(withdrawn / f"{submission}.{number}")
-
-
-def _tried_again(folder: Path) -> int:
-    try:
-        return sum(json.loads(line)["verdict"] in FAILED for line in (folder / ATTEMPTS).read_text().splitlines())
-    except OSError:
-        return 0
+    if (ledger / submission).exists():
+        trash = trash_for(ledger, submission)
+        trash.parent.mkdir(exist_ok=True)
+        (ledger / submission).rename(trash)

@@ -1,87 +1,39 @@
-"""The plan of a campaign: which trials, with which seeds. `campaign.yaml` is the plan on disk."""
+"""From a plan to the trials that it means."""
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.ledger.campaign import FILE, content_hash, read_campaign, write_campaign
+from harness.ledger.plan import Plan, PlannedSubmission
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
-from harness.project.rulesets import Racing, Ruleset
-from harness.project.space import Value, read_space
+from harness.project.rulesets import Ruleset
+from harness.project.space import read_space
 from harness.seeds import derive
 from harness.trial.source import weigh_folder
 from harness.workload import WorkloadConfig
 
 
-@dataclass(frozen=True)
-class PlannedSubmission:
-    """A submission as the campaign runs it: `points` has the hyperparameters of trial 1, 2, ... of study 1, then of study 2, ..."""
-
-    name: str
-    path: str
-    source_hash: str
-    points: tuple[Mapping[str, Value], ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All trials of some submissions on some workloads under a ruleset.
-
-    The seed of a trial depends on (campaign seed, workload, study, trial) alone: all submissions start a cell's trial from the same weights
-    and see the same data in the same order. `salt` is the commitment to what held-out data are drawn under, `None` for the public seed.
-    """
-
-    seed: int
-    ruleset: Ruleset
-    evaluation_period: float
-    sandbox: str
-    studies: int
-    workloads: tuple[WorkloadConfig, ...]
-    submissions: tuple[PlannedSubmission, ...]
-    racing: Racing = "time"
-    hardware: str | None = None
-    ranks: int | None = None
-    salt: str | None = None
-    checkpoint_period_s: float = 60.0
-
-    @property
-    def campaign(self) -> str:
-        """The identity of the campaign: what can never change in it."""
-        return content_hash([self.seed, asdict(self.ruleset), self.evaluation_period, self.salt])
-
-    def trials(self, project: Project) -> Iterator[TrialSpec]:
-        """Yields every trial, study by study, so that an interrupted campaign has whole boards."""
-        for study in range(1, self.studies + 1):
-            for workload in self.workloads:
-                for submission in self.submissions:
-                    for trial in range(1, self.ruleset.trials + 1):
-                        yield self._spec(project, submission, workload, study, trial)
-
-    def must_extend(self, earlier: "Plan", where: Path) -> None:
-        """Raises UserError when this plan contradicts the one that the ledger has, with what differs."""
-        ours, theirs = _fixed(self), _fixed(earlier)
-        different = [name for name in ours if name in theirs and ours[name] != theirs[name]]
-        if different:
-            raise UserError(f"{where}: the campaign there has another {', '.join(different)}: choose another out=")
-
-    def _spec(self, project: Project, submission: PlannedSubmission, workload: WorkloadConfig, study: int, trial: int) -> TrialSpec:
-        return single_trial(
+def specs(plan: Plan, project: Project) -> Iterator[TrialSpec]:
+    """Yields every trial of a plan, in its order."""
+    workloads = {workload.id: workload for workload in plan.workloads}
+    submissions = {submission.name: submission for submission in plan.submissions}
+    for key in plan.trials():
+        yield single_trial(
             project,
-            submission,
-            workload,
-            self.ruleset,
-            self.evaluation_period,
-            self.sandbox,
-            seed=derive(str(self.seed), workload.id, str(study), str(trial)),
-            campaign=self.campaign,
-            study=study,
-            trial=trial,
-            salt=self.salt,
-            checkpoint_period_s=self.checkpoint_period_s,
+            submissions[key.submission],
+            workloads[key.workload],
+            plan.ruleset,
+            plan.evaluation_period,
+            plan.sandbox,
+            seed=derive(str(plan.seed), key.workload, str(key.study), str(key.trial)),
+            campaign=plan.campaign,
+            study=key.study,
+            trial=key.trial,
+            salt=plan.salt,
+            checkpoint_period_s=plan.checkpoint_period_s,
         )
 
 
@@ -141,7 +93,7 @@ def single_point(project: Project, name: str, hp: Mapping[str, Any], ruleset: Ru
     """
     folder = project.submission_folder(name)
     source_hash, _ = weigh_folder(folder, ruleset)
-    return PlannedSubmission(folder.name, str(folder), source_hash, (read_space(folder).point(hp),))
+    return PlannedSubmission(name=folder.name, path=str(folder), source_hash=source_hash, points=(read_space(folder).point(hp),))
 
 
 def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int, seed: int) -> PlannedSubmission:
@@ -157,65 +109,3 @@ def plan_submission(project: Project, name: str, ruleset: Ruleset, studies: int,
         return submission
     points = read_space(Path(submission.path)).points(studies * ruleset.trials, derive(str(seed), "points", submission.name))
     return replace(submission, points=tuple(points))
-
-
-def write_plan(ledger: Path, plan: Plan) -> None:
-    """Writes campaign.yaml; raises UserError when the folder cannot be written."""
-    try:
-        ledger.mkdir(parents=True, exist_ok=True)
-        write_campaign(ledger, {"campaign": plan.campaign, **_plain(plan)})
-    except OSError as error:
-        raise UserError(f"{ledger} cannot be written ({error.strerror}): choose another out=") from None
-
-
-def read_plan(ledger: Path) -> Plan | None:
-    """Returns the plan of a ledger, or None where there is none yet.
-
-    Raises:
-        UserError: campaign.yaml is of another schema, or was edited by hand.
-    """
-    content = read_campaign(ledger)
-    if content is None:
-        return None
-    try:
-        plan = Plan(
-            seed=content["seed"],
-            ruleset=Ruleset(**content["ruleset"]),
-            evaluation_period=content["evaluation_period"],
-            sandbox=content["sandbox"],
-            studies=content["studies"],
-            workloads=tuple(WorkloadConfig(**w) for w in content["workloads"]),
-            submissions=tuple(PlannedSubmission(**{**s, "points": tuple(s["points"])}) for s in content["submissions"]),
-            racing=content["racing"],
-            hardware=content["hardware"],
-            ranks=content["ranks"],
-            salt=content["salt"],
-            checkpoint_period_s=content["checkpoint_period_s"],
-        )
-        if plan.campaign != content["campaign"]:
-            raise ValueError("its campaign is not that of its seed, ruleset, evaluation period and salt")
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{ledger / FILE} is not a campaign's plan ({type(error).__name__}: {' '.join(str(error).split())})") from None
-    return plan
-
-
-def _fixed(plan: Plan) -> dict[str, Any]:
-    """What two plans of one campaign must share, by the words to tell it."""
-    fixed: dict[str, Any] = {
-        "seed": plan.seed,
-        "ruleset": plan.ruleset,
-        "evaluation period": plan.evaluation_period,
-        "sandbox": plan.sandbox,
-        "hardware": plan.hardware,
-        "number of ranks": plan.ranks,
-        "salt": plan.salt,
-        "checkpoint period": plan.checkpoint_period_s,
-    }
-    fixed |= {f"configuration of workload {w.id}": w for w in plan.workloads}
-    fixed |= {f"source of submission {s.name}": s.source_hash for s in plan.submissions}
-    return fixed
-
-
-def _plain(plan: Plan) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
-    return values

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workload import Batch, Evaluation, Role, Workload, WorkloadConfig
+from harness.workload import Batch, Direction, Evaluation, Role, Workload, WorkloadConfig
 
 SAMPLES, WORDS, CLASSES, WIDTH = 256, 11, 5, 8
 
@@ -20,7 +20,7 @@ CONFIG = WorkloadConfig(
     version=1,
     task="a class from three tokens and an image",
     metric="error_rate",
-    direction="minimize",
+    direction=Direction.MINIMIZE,
     target=0.05,
     test_target=0.05,
     budget_s=60.0,

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from harness.callbacks.callback_list import with_callbacks
 from harness.callbacks.display import Display
-from harness.campaign.plan import PlannedSubmission, single_point, single_trial
+from harness.campaign.plan import single_point, single_trial
 from harness.data import cache_root
 from harness.errors import UserError
+from harness.ledger.plan import PlannedSubmission
 from harness.ledger.record import Record
 from harness.machine.calibration import Calibration, Reference, read_calibration, with_budgets, write_calibration
 from harness.machine.hardware import Machine, this_machine, versions

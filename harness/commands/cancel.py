@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.campaign.plan import Plan, read_plan
 from harness.campaign.status import trial_states
 from harness.errors import UserError, suggest
 from harness.launch import cluster
 from harness.launch.job_states import jobs
 from harness.ledger.jobs import read_submitted
+from harness.ledger.plan import Plan, read_plan
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     live = [
         job
         for job in jobs(ledger, trial_states(plan, ledger))
-        if (job.waits or job.runs) and all(getattr(job, option) == value for option, value in chosen.items())
+        if (job.waits or job.runs) and all(getattr(job.key, option) == value for option, value in chosen.items())
     ]
     cluster.cancel([job.job for job in live])
     print(f"{len(live)} jobs cancelled; `finishline launch` submits what is missing")

@@ -11,7 +11,7 @@ from harness.callbacks.display import Display
 from harness.callbacks.panel import Panel
 from harness.campaign.extend import ledger_and_plan, publish
 from harness.campaign.pending import is_pending, withdraw
-from harness.campaign.plan import Plan
+from harness.campaign.plan import specs
 from harness.campaign.status import read_status
 from harness.commands.sign import sign_ledger
 from harness.data import cache_root
@@ -20,6 +20,7 @@ from harness.launch.local import run_due
 from harness.launch.options import Local, Slurm
 from harness.launch.slurm import must_fit, preview, submit
 from harness.launch.workers import run_in_workers
+from harness.ledger.plan import Plan
 from harness.ledger.signature import read_private_key
 from harness.ledger.spec import TrialSpec
 from harness.project.config import LaunchOptions, options
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     if isinstance(given.launcher, Slurm):
         console.print(submit(due, ledger, given.launcher, given.retries, given.log), soft_wrap=True)
         return 0
-    total, begun = len(list(plan.trials(project))), time.monotonic()
+    total, begun = sum(1 for _ in plan.trials()), time.monotonic()
     if isinstance(given.launcher, Local) and given.launcher.workers > 1:
         panel = Panel(console, total, total - len(due))
         totals = run_in_workers(due, ledger, given.launcher.workers, given.retries, given.log, panel)
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
 def due_trials(project: Project, plan: Plan, ledger: Path, retries: int) -> list[TrialSpec]:
     """Returns the trials that are to be run, in the order of the plan."""
     again = unjustified_stops(plan, ledger)
-    return [spec for spec in plan.trials(project) if (folder := spec.folder(ledger)) in again or is_pending(folder, retries)]
+    return [spec for spec in specs(plan, project) if (folder := spec.folder(ledger)) in again or is_pending(folder, retries)]
 
 
 def cost(plan: Plan, due: Sequence[TrialSpec], ledger: Path, given: LaunchOptions) -> str:

@@ -15,10 +15,10 @@ def main(arguments: Sequence[str], root: Path) -> int:
     project = Project(root)
     workloads = [("workload", "metric", "target", "test target", "budget", "steps", "task")]
     for config in map(project.workload, project.workload_ids()):
-        sign = "<=" if config.direction == "minimize" else ">="
+        relation = config.direction.relation
         budget, steps = f"{config.budget_s:g} s", f"{config.step_hint} of {config.reference_batch}"
         workloads.append(
-            (config.id, config.metric, f"{sign} {config.target:g}", f"{sign} {config.test_target:g}", budget, steps, config.task)
+            (config.id, config.metric, f"{relation} {config.target:g}", f"{relation} {config.test_target:g}", budget, steps, config.task)
         )
     submissions = [("submission", "hyperparameters and their defaults")]
     for name in project.submission_names():

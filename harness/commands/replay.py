@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UserError, suggest
+from harness.ledger.paths import TrialKey
 from harness.racing.order import in_order, in_parallel, one_by_one, waves
-from harness.racing.race import Guarantee, TrialKey
+from harness.racing.race import Guarantee
 from harness.racing.replay import Order, RecordedTrial, RecordedTrials, ReplayedTrial, play
 from harness.report.compare import TOLERANCE, differences, rows
 from harness.score import Board, Results, ScoreOptions, read_algoperf, score_board
 from harness.score.cut import clock_readings, first_rows
-from harness.score.results import Trial
 
 PLAIN_WIDTH = 140
 POLICIES: dict[str, tuple[Order, Guarantee]] = {
@@ -57,18 +57,18 @@ class Outcome:
 def main(arguments: Sequence[str], root: Path) -> int:
     """Plays all policies and prints what each saves; exit code 1 if a board is not what racing promises."""
     logs, targets, studies = _options(arguments)
-    contents: dict[tuple[str, str, int, int], bytes] = {}
+    contents: dict[TrialKey, bytes] = {}
 
-    def keep(key: tuple[str, str, int, int], data: bytes) -> bytes:
+    def keep(key: TrialKey, data: bytes) -> bytes:
         contents[key] = data
         return data
 
     results = _first_studies(read_algoperf(logs, targets, keep), studies)
     recorded = {
-        TrialKey(*_key(trial)): RecordedTrial(clock_readings(contents.get(_key(trial), b"")), trial.hit.evaluation if trial.hit else None)
+        trial.key: RecordedTrial(clock_readings(contents.get(trial.key, b"")), trial.reached.evaluation if trial.reached else None)
         for trial in results.trials
     }
-    hours = sum(course.time for course in recorded.values()) / 3600
+    hours = sum(trial.time for trial in recorded.values()) / 3600
     if not hours:
         raise UserError(f"replay: {logs}: no trial with an evaluation on a workload of {targets}; there is nothing to play")
     boards = score_board(results), score_board(results, REFERENCE)
@@ -77,8 +77,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         played = play({info.name: info.variant_of for info in results.workloads}, recorded, order, guarantee)
         stopped = {key: trial.evaluations for key, trial in played.items() if trial.reason}
 
-        def cut(key: tuple[str, str, int, int], data: bytes, stopped: Mapping[TrialKey, int] = stopped) -> bytes:
-            return first_rows(data, stopped[TrialKey(*key)]) if key in stopped else data
+        def cut(key: TrialKey, data: bytes, stopped: Mapping[TrialKey, int] = stopped) -> bytes:
+            return first_rows(data, stopped[key]) if key in stopped else data
 
         raced = _first_studies(read_algoperf(logs, targets, cut), studies)
         outcomes.append(_outcome(name, guarantee, recorded, played, boards, (score_board(raced), score_board(raced, REFERENCE))))
@@ -98,10 +98,6 @@ def _options(arguments: Sequence[str]) -> tuple[Path, Path, int | None]:
     if studies is not None and not (studies.isdecimal() and int(studies) > 0):
         raise UserError(f"replay: studies={studies}: give how many studies of each cell to play, a whole number of at least 1")
     return Path(paths[0]), Path(given["targets"]), None if studies is None else int(studies)
-
-
-def _key(trial: Trial) -> tuple[str, str, int, int]:
-    return trial.submission, trial.workload, trial.study, trial.trial
 
 
 def _first_studies(results: Results, studies: int | None) -> Results:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.campaign.plan import read_plan
 from harness.errors import UserError, suggest
+from harness.ledger.plan import read_plan
 from harness.ledger.signature import named, read_private_key, read_signature, sign, write_signature
 from harness.project.project import Project
 from harness.verify.ledger import verify

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.campaign.plan import read_plan
 from harness.campaign.status import Status, summary, trial_states
 from harness.errors import UserError
 from harness.launch.job_states import Job, jobs, preflight_jobs
 from harness.launch.job_states import in_words as jobs_in_words
+from harness.ledger.plan import read_plan
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -42,7 +42,7 @@ def in_words(status: Status, found: Sequence[Job] = ()) -> str:
     lines = []
     by_cell: dict[tuple[str, str], list[Job]] = {}
     for job in found:
-        by_cell.setdefault((job.submission, job.workload), []).append(job)
+        by_cell.setdefault(job.key[:2], []).append(job)
     for cell in status.cells:
         counts = ", ".join(f"{number} {state}" for state, number in cell.counts)
         lines += [f"{cell.submission:24} {cell.workload:16} {counts}", *(f"    {failure}" for failure in cell.failures)]

@@ -18,7 +18,7 @@ from harness.project.project import Project
 from harness.targets.arithmetic import best_run, meets, propose, validation_target
 from harness.targets.evidence import Evidence, evidence_path, write_evidence
 from harness.targets.report import Lines, in_words
-from harness.targets.runs import Ended, TargetSearch, as_crossing, as_run, plan, run_all, to_run, with_target
+from harness.targets.runs import FinishedTrial, TargetSearch, as_crossing, as_run, plan, run_all, to_run, with_target
 from harness.trial.import_check import check_importable
 
 STANDARD = ("adamw_linear_zero", "nadamw", "sgd_nesterov", "sgd_heavy_ball")
@@ -54,7 +54,7 @@ def find_target(search: TargetSearch, out: Path, command: str, console: Console)
     """Runs the three stages, each as far as it is missing: the search, the repeats of its best point, these with the target in place."""
     workload, cache, lines = search.workload, cache_root(), Lines(console)
 
-    def stage(name: str, specs: list[TrialSpec]) -> list[Ended]:
+    def stage(name: str, specs: list[TrialSpec]) -> list[FinishedTrial]:
         ledger = out / name
         console.print(f"{workload.id} {name}: {len(specs)} trials, {to_run(specs, ledger)} to run", soft_wrap=True)
         return run_all(specs, ledger, cache, lines)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from harness.campaign.status import TrialState
-from harness.launch import cluster, preflight
+from harness.campaign.status import OPEN, TrialState
+from harness.launch import cluster
 from harness.launch.cluster import JobStatus
-from harness.launch.preflight import Preflight
-from harness.ledger.jobs import JOBS, Submitted, read_events, read_submitted
+from harness.ledger.jobs import Preflight, Submitted, read_events, read_preflights, read_submitted
+from harness.ledger.paths import JOBS, TrialKey
 
 LOG_LINES = 3
 LOG_BYTES = 4096
@@ -20,14 +20,11 @@ WAITS = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 RUNS = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STAGE_OUT", "STOPPED", "SIGNALING", "RESIZING")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """The latest job of a trial that has no result: its id as `<job>_<index>`, what Slurm says, and how it is to be told."""
 
-    submission: str
-    workload: str
-    study: int
-    trial: int
+    key: TrialKey
     job: str
     state: str
     reason: str
@@ -48,7 +45,7 @@ class Job:
         return self.state in RUNS
 
     def __str__(self) -> str:
-        who = f"study {self.study}, trial {self.trial}"
+        who = f"study {self.key.study}, trial {self.key.trial}"
         again = f", started again {self.restarts} times" if self.restarts else ""
         if self.runs:
             return f"{who}: on {self.node} for {self.elapsed}{again}"
@@ -61,8 +58,8 @@ def jobs(ledger: Path, trials: Iterable[TrialState]) -> list[Job]:
     Raises:
         UserError: there are such jobs, and no Slurm here to ask.
     """
-    latest = {folder: (batch, index) for batch in read_submitted(ledger) for index, folder in enumerate(batch.folders)}
-    open_trials = [(t, *latest[_folder(t)]) for t in trials if t.state in ("running", "waiting") and _folder(t) in latest]
+    latest = {place: (batch, index) for batch in read_submitted(ledger) for index, place in enumerate(batch.places)}
+    open_trials = [(t, *latest[t.key.place]) for t in trials if t.state in OPEN and t.key.place in latest]
     if not open_trials:
         return []
     live = cluster.queue()
@@ -72,27 +69,23 @@ def jobs(ledger: Path, trials: Iterable[TrialState]) -> list[Job]:
 
 
 def preflight_jobs(ledger: Path) -> list[str]:
-    """Returns the lines about the first short jobs that have not passed: the trials wait for them, or were not started."""
-    return [line for job in preflight.read_all(ledger) if not job.passed for line in _first_in_words(job)]
+    """Returns the lines about the preflight jobs that have not passed: the trials wait for them, or were not started."""
+    return [line for job in read_preflights(ledger) if not job.passed for line in _preflight_in_words(job)]
 
 
-def _first_in_words(job: Preflight) -> list[str]:
+def _preflight_in_words(job: Preflight) -> list[str]:
     now = cluster.job_status(job.job_id)
     if now is not None and now.state in (*WAITS, *RUNS):
-        return [f"the trials wait for a first short job: {now.state} (job {job.job_id})"]
+        return [f"the trials wait for a preflight job: {now.state} (job {job.job_id})"]
     seen = cluster.ended([job.job_id]).get(job.job_id, JobStatus("gone", "", "", ""))
     log = last_lines(job.folder / f"{job.job_id}_0_log.out")
     how = _how_it_ended(seen, bool(log), job.folder)
     place = f" on {seen.node}" if seen.node else ""
-    return [f"no trial was started, since the first short job found something amiss: {how} (job {job.job_id}{place})", *_logged(log)]
+    return [f"no trial was started, since the preflight job found something amiss: {how} (job {job.job_id}{place})", *_logged(log)]
 
 
 def _logged(log: Iterable[str]) -> list[str]:
     return [f"    | {line}" for line in log]
-
-
-def _folder(trial: TrialState) -> str:
-    return f"{trial.submission}/{trial.workload.replace('/', '-')}/study_{trial.study}/trial_{trial.trial}"
 
 
 def _job(trial: TrialState, batch: Submitted, index: int, live: dict[str, JobStatus], ended: dict[str, JobStatus]) -> Job:
@@ -102,24 +95,21 @@ def _job(trial: TrialState, batch: Submitted, index: int, live: dict[str, JobSta
     words, restarts = "", 0
     if seen.state != "PENDING":
         lines = read_events(batch.batch, index)
-        restarts = max((line.get("restarts", 0) for line in lines), default=0)
-        words = next((line["words"] for line in reversed(lines[-1:]) if line["event"] == "given up"), "")
+        restarts = max((line.restarts for line in lines), default=0)
+        words = next((line.words for line in lines[-1:] if line.event == "given up"), "")
     if name not in live:
         log = last_lines(batch.batch / f"{name}_0_log.out")
         words = words or _how_it_ended(seen, bool(log), batch.batch)
     return Job(
-        trial.submission,
-        trial.workload,
-        trial.study,
-        trial.trial,
-        name,
-        seen.state,
-        seen.reason,
-        "" if seen.node in ("", "None assigned") else seen.node,
-        seen.elapsed,
-        restarts,
-        words,
-        log,
+        key=trial.key,
+        job=name,
+        state=seen.state,
+        reason=seen.reason,
+        node="" if seen.node in ("", "None assigned") else seen.node,
+        elapsed=seen.elapsed,
+        restarts=restarts,
+        words=words,
+        log=log,
     )
 
 

@@ -32,13 +32,13 @@ def run_due(
 
     What another process runs meanwhile is left to it.
     """
-    records, race = list[Record](), Racer(ledger)
+    records, racer = list[Record](), Racer(ledger)
     queue = deque(trials)
     while queue:
         spec = queue.popleft()
         folder = spec.folder(ledger)
         if is_pending(folder, retries):
             with suppress(LockHeld):
-                records.append(run_trial(spec, folder, cache, callback, race=race, nodes=nodes))
+                records.append(run_trial(spec, folder, cache, callback, stop_rule=racer, nodes=nodes))
                 queue.append(spec)
     return Totals(len(records), sum(r.time_s for r in records), sum(r.wall_s for r in records))

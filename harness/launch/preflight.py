@@ -1,34 +1,24 @@
-"""The first short job of a launch: can the nodes do what all trials will ask of them? The trials wait for it and are not started if not.
+"""The preflight job of a launch: can the nodes do what all trials will ask of them? The trials wait for it, and are not started if not.
 
 <ledger>/jobs/first-<hash>/
     versions.json  what it must find
     job.json       Slurm's id of the job
-    passed.json    written by the job itself; the same place is not asked again
+    passed.json    written by the job itself; the same resources are not checked again
 """
 
 import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.launch.options import Resources
-from harness.ledger.jobs import JOBS, node
+from harness.ledger.jobs import node, preflight_folder, read_wanted, write_passed
 from harness.machine.hardware import versions
 
 TIME_MIN = 5
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """A first short job: its folder, Slurm's id, and whether the job found everything in place."""
-
-    folder: Path
-    job_id: str
-    passed: bool
 
 
 def short(resources: Resources) -> Resources:
@@ -42,34 +32,9 @@ def wanted_versions(resources: Resources) -> dict[str, str]:
 
 
 def folder_of(ledger: Path, resources: Resources) -> Path:
-    """Returns the folder of the first short job for these resources."""
+    """Returns the folder of the preflight job for these resources."""
     place = json.dumps([repr(short(resources)), wanted_versions(resources)], sort_keys=True)
-    return ledger / JOBS / f"first-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
-
-
-def prepare(folder: Path, resources: Resources) -> None:
-    """Makes the folder with all that the job is given."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "versions.json", json.dumps(wanted_versions(resources)))
-
-
-def note(folder: Path, job_id: str) -> None:
-    """Writes down that Slurm has the job."""
-    write_atomically(folder / "job.json", json.dumps({"job_id": job_id}))
-
-
-def read(folder: Path) -> Preflight | None:
-    """Returns the first short job in a folder, None where there is none."""
-    try:
-        job_id = json.loads((folder / "job.json").read_text())["job_id"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return Preflight(folder, job_id, (folder / "passed.json").exists())
-
-
-def read_all(ledger: Path) -> list[Preflight]:
-    """Returns the first short jobs of a ledger."""
-    return [first for folder in sorted((ledger / JOBS).glob("first-*")) if (first := read(folder)) is not None]
+    return preflight_folder(ledger, hashlib.sha256(place.encode()).hexdigest()[:12])
 
 
 def run(folder: Path) -> None:
@@ -80,7 +45,7 @@ def run(folder: Path) -> None:
     """
     from harness.data import CACHE_VARIABLE, cache_root  # imports torch, which is slow and not needed for `finishline status`
 
-    must_have(json.loads((folder / "versions.json").read_text()))
+    must_have(read_wanted(folder))
     cache = cache_root()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -90,7 +55,7 @@ def run(folder: Path) -> None:
         words = f"{node()} cannot write the data cache {cache} ({error.strerror})"
         raise UserError(f"{words}: set {CACHE_VARIABLE} in launcher.setup to a folder that all nodes can write") from None
     try:
-        write_atomically(folder / "passed.json", json.dumps({"node": node()}))
+        write_passed(folder)
     except OSError as error:
         raise UserError(f"{node()} cannot write {folder} ({error.strerror}): choose an out= that all nodes can write") from None
 

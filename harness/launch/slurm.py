@@ -18,8 +18,20 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from harness.errors import UserError, suggest
 from harness.launch import cluster, preflight
 from harness.launch.options import Resources, Slurm
-from harness.ledger.jobs import JOBS, Batch, new_folder, read_batch, read_submitted, write_batch, write_submitted
+from harness.ledger.jobs import (
+    Batch,
+    new_folder,
+    read_batch,
+    read_preflight,
+    read_submitted,
+    unsubmitted,
+    write_batch,
+    write_preflight_id,
+    write_submitted,
+    write_wanted,
+)
 from harness.ledger.lock import TrialLock
+from harness.ledger.paths import JOBS
 from harness.ledger.spec import TrialSpec
 from harness.trial.sandbox import PROJECT
 
@@ -36,7 +48,7 @@ class Array:
 
 
 class LedgerExecutor(SlurmExecutor):
-    """submitit's executor for an array of `count` jobs, or one first short job, that find their input in the ledger."""
+    """submitit's executor for an array of `count` jobs, or one preflight job, that find their input in the ledger."""
 
     def __init__(self, folder: Path, resources: Resources, launcher: Slurm, count: int | None) -> None:
         super().__init__(folder, python=resources.python)
@@ -116,12 +128,12 @@ def missing(due: Sequence[TrialSpec], ledger: Path) -> list[TrialSpec]:
     """Returns those trials that no job waits for or runs."""
     live = cluster.queue()
     taken = {
-        folder
+        place
         for submitted in read_submitted(ledger)
-        for index, folder in enumerate(submitted.folders)
+        for index, place in enumerate(submitted.places)
         if f"{submitted.job_id}_{index}" in live
     }
-    return [spec for spec in due if str(spec.folder(Path())) not in taken]
+    return [spec for spec in due if spec.key.place not in taken]
 
 
 def preview(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm) -> str:
@@ -140,7 +152,7 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
     """Submits the trials that are due and that no job has, and returns in words what it did.
 
     Arrays of one shape begin one after the other, so that never more than `array_parallelism` of their trials run at once, and all of
-    them after a first short job that looks whether the nodes have what they need.
+    them after a preflight job that looks whether the nodes have what they need.
     """
     (ledger / JOBS).mkdir(parents=True, exist_ok=True)
     with TrialLock(ledger / JOBS):
@@ -151,8 +163,8 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
         planned = arrays(left[:room], launcher, limits.array_size)
         before: dict[Resources, str] = {}
         for array in planned:
-            first_job = _first_job(array.resources, ledger, launcher)
-            before[array.resources] = _hand_in(array, ledger, launcher, retries, log, first_job, before.get(array.resources))
+            preflight_job = _preflight_job(array.resources, ledger, launcher)
+            before[array.resources] = _hand_in(array, ledger, launcher, retries, log, preflight_job, before.get(array.resources))
     words = [f"{min(len(left), room)} trials submitted in {len(planned)} arrays", f"{len(due) - len(left)} waiting or running already"]
     if len(left) > room:
         words.append(f"{len(left) - room} left for a later launch, since the cluster takes {limits.jobs} jobs at once")
@@ -161,28 +173,28 @@ def submit(due: Sequence[TrialSpec], ledger: Path, launcher: Slurm, retries: int
 
 def _note_what_was_not(ledger: Path) -> None:
     """Notes the jobs of batches that Slurm has and of which a launch that died could not say so; each array has its folder as comment."""
-    silent = [path.parent for path in (ledger / JOBS).glob("*/trials.json") if not (path.parent / "submitted.json").exists()]
+    silent = unsubmitted(ledger)
     live = cluster.arrays_by_comment() if silent else {}
     for folder in silent:
         if str(folder) in live:
             write_submitted(read_batch(folder), live[str(folder)])
 
 
-def _first_job(resources: Resources, ledger: Path, launcher: Slurm) -> str | None:
-    """Returns the id of the first short job that trials with these resources wait for; None where it has been run with success."""
+def _preflight_job(resources: Resources, ledger: Path, launcher: Slurm) -> str | None:
+    """Returns the id of the preflight job that trials with these resources wait for; None where it has been run with success."""
     folder = preflight.folder_of(ledger, resources)
-    there = preflight.read(folder)
+    there = read_preflight(folder)
     if there is not None and there.passed:
         return None
     if there is not None and (job := cluster.job_status(there.job_id)) is not None and job.state in ("PENDING", "RUNNING", "CONFIGURING"):
         return there.job_id
-    preflight.prepare(folder, resources)
+    write_wanted(folder, preflight.wanted_versions(resources))
     job_id = LedgerExecutor(folder, preflight.short(resources), launcher, None).hand_in()
-    preflight.note(folder, job_id)
+    write_preflight_id(folder, job_id)
     return job_id
 
 
-def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, first_job: str | None, after: str | None) -> str:
+def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str, preflight_job: str | None, after: str | None) -> str:
     batch = Batch(
         folder=new_folder(ledger),
         trials=array.trials,
@@ -194,7 +206,7 @@ def _hand_in(array: Array, ledger: Path, launcher: Slurm, retries: int, log: str
         timeouts=launcher.timeouts,
     )
     write_batch(batch)
-    job_id = LedgerExecutor(batch.folder, array.resources, launcher, len(array.trials)).hand_in(first_job, after)
+    job_id = LedgerExecutor(batch.folder, array.resources, launcher, len(array.trials)).hand_in(preflight_job, after)
     write_submitted(batch, job_id)
     return job_id
 

@@ -7,9 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -23,9 +22,10 @@ from harness.launch import cluster
 from harness.launch.local import run_due
 from harness.launch.preemption import PreemptionHandler
 from harness.launch.preflight import must_have
-from harness.ledger.jobs import Batch, log_event, node, read_events
-from harness.ledger.lock import HEARTBEAT_S, STALE_S
-from harness.ledger.record import read_rows
+from harness.ledger.jobs import Batch, Event, log_event, node, read_events
+from harness.ledger.lock import HEARTBEAT_S, STALE_S, lock_of
+from harness.ledger.paths import TrialPaths
+from harness.ledger.rows import read_rows
 from harness.ledger.spec import TrialSpec
 from harness.trial.coordinator import NodeCoordinator, run_remote_ranks
 from harness.trial.processes import die_with_parent
@@ -93,15 +93,15 @@ def run_task(batch: Batch, index: int, started: float) -> int:
     return 0
 
 
-def somebody_runs(folder: Path, look_every_s: float = 1.0, beat_s: float = HEARTBEAT_S, stale_s: float = STALE_S) -> bool:
-    """Whether the owner of a trial shows, within the time after which it counts as dead, that it lives.
+def somebody_runs(folder: Path, look_every_s: float = 1.0, heartbeat_s: float = HEARTBEAT_S, stale_s: float = STALE_S) -> bool:
+    """Whether the holder of a trial's lock shows that it lives, within the time after which it counts as dead.
 
-    An owner on a node that went down leaves a file behind that looks alive for a while; the trial must not be left to it.
+    A holder on a node that went down leaves a lock behind that looks alive for a while; the trial must not be left to it.
     """
-    first, deadline = _sign_of_life(folder), time.monotonic() + stale_s + beat_s
+    first, deadline = _heartbeat_of(folder), time.monotonic() + stale_s + heartbeat_s
     while time.monotonic() < deadline:
         time.sleep(look_every_s)
-        now = _sign_of_life(folder)
+        now = _heartbeat_of(folder)
         if now is None:
             return False
         if now != first:
@@ -109,10 +109,10 @@ def somebody_runs(folder: Path, look_every_s: float = 1.0, beat_s: float = HEART
     return False
 
 
-def _sign_of_life(folder: Path) -> tuple[bytes, int] | None:
-    """Returns what changes with every beat of the owner; opening the file is what makes NFS look again."""
+def _heartbeat_of(folder: Path) -> tuple[bytes, int] | None:
+    """Returns what changes with every heartbeat of the holder; opening the file is what makes NFS look again."""
     try:
-        with (folder / "owner.json").open("rb") as file:
+        with lock_of(folder).open("rb") as file:
             return file.read(), os.fstat(file.fileno()).st_mtime_ns
     except OSError:
         return None
@@ -148,13 +148,13 @@ def _stopped(batch: Batch, index: int, why: str) -> int:
 
     One that Slurm ends at its time limit, since the notice came late or the node was slow, is queued again from its last moments.
     """
-    evaluations = len(read_rows(batch.trials[index].folder(batch.ledger) / "evals.csv"))
+    evaluations = len(read_rows(TrialPaths(batch.trials[index].folder(batch.ledger)).rows))
     log_event(batch.folder, index, "stopped", why=why, evaluations=evaluations)
     job_id = os.environ["SLURM_JOB_ID"]
     job = cluster.job_status(job_id)
     if job is None or (job.state != "RUNNING" and job.reason != "TimeLimit"):
         return 1
-    if words := too_often(batch, [line for line in read_events(batch.folder, index) if line["event"] == "stopped"]):
+    if words := too_often(batch, [line for line in read_events(batch.folder, index) if line.event == "stopped"]):
         print(f"finishline: the trial {words}", file=sys.stderr)
         log_event(batch.folder, index, "given up", words=words)
         return 1
@@ -164,16 +164,16 @@ def _stopped(batch: Batch, index: int, why: str) -> int:
     return 1
 
 
-def too_often(batch: Batch, stops: Sequence[Mapping[str, Any]]) -> str | None:
+def too_often(batch: Batch, stops: Sequence[Event]) -> str | None:
     """Returns in words why a trial that was stopped again is not queued again, or None.
 
     It met its time limit more than `timeouts` times, or was stopped more often than that without having come to another evaluation.
     """
-    timeouts = sum(stop["why"] == AT_THE_LIMIT for stop in stops)
+    timeouts = sum(stop.why == AT_THE_LIMIT for stop in stops)
     if timeouts > batch.timeouts:
         words = f"met its time limit of {batch.time_min} min {timeouts} times and is not queued again (launcher.timeouts={batch.timeouts})"
         return f"{words}: launch again, with a longer launcher.time_min"
-    last = [stop["evaluations"] for stop in stops[-batch.timeouts - 2 :]]
+    last = [stop.evaluations for stop in stops[-batch.timeouts - 2 :]]
     if len(last) == batch.timeouts + 2 and len(set(last)) == 1:
         words = f"was stopped {len(last)} times running without coming to another evaluation and is not queued again"
         return f"{words}: launch again when its jobs are left more time"

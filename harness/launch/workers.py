@@ -28,7 +28,7 @@ def run_in_workers(due: Sequence[TrialSpec], ledger: Path, workers: int, retries
     """
     if not due:
         return Totals(0, 0.0, 0.0)
-    batch = Batch(new_folder(ledger), tuple(due), retries, log, {})
+    batch = Batch(folder=new_folder(ledger), trials=tuple(due), retries=retries, log=log)
     processes: list[subprocess.Popen[str]] = []
     try:
         write_batch(batch)

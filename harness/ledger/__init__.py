@@ -1,4 +1,4 @@
-"""What lies on disk and how it is read: plain files, described in docs/ledger.md. Imports no torch."""
+"""What is on disk, and the one reader and writer of each kind of file; described in docs/ledger.md. Imports no torch."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Of every file of a ledger; one of another schema is refused, never guessed at."""

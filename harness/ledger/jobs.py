@@ -7,38 +7,47 @@
     <job>_<index>_0_log.out, <job>_submission.sh
 """
 
-import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import msgspec
 
 from harness.errors import UserError
-from harness.files import write_atomically
-from harness.ledger import SCHEMA
+from harness.ledger.paths import JOBS
+from harness.ledger.reading import read_bytes, read_json, write_json
 from harness.ledger.spec import TrialSpec
 
-JOBS = "jobs"
+TRIALS, SUBMITTED = "trials.json", "submitted.json"
+EventKind = Literal["started", "stopped", "queued again", "given up", "ended"]
 
 
-@dataclass(frozen=True)
-class Batch:
+@dataclass(frozen=True, kw_only=True)
+class _Trials:
+    """The content of trials.json."""
+
+    trials: tuple[TrialSpec, ...]
+    retries: int
+    log: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    time_min: int = 0
+    notice_s: int = 0
+    timeouts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(_Trials):
     """An array of jobs: the i-th runs the i-th trial.
 
     `versions` are what the jobs must find on their node, or empty if they may find others. Times as in `harness.launch.options.Slurm`.
     """
 
     folder: Path
-    trials: tuple[TrialSpec, ...]
-    retries: int
-    log: str
-    versions: Mapping[str, str]
-    time_min: int = 0
-    notice_s: int = 0
-    timeouts: int = 0
 
     @property
     def ledger(self) -> Path:
@@ -46,13 +55,37 @@ class Batch:
         return self.folder.parent.parent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class _Submitted:
+    """The content of submitted.json."""
+
+    job_id: str
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """A batch that Slurm has: the folders of its trials relative to the ledger, in the order of the array."""
+    """A batch that Slurm has: its folder, and the places of its trials in the ledger in the order of the array."""
 
     batch: Path
     job_id: str
-    folders: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happened to one trial's job, and when (UTC).
+
+    `why` it was stopped, and after how many `evaluations`; in `words` why it was given up.
+    """
+
+    at: str
+    host: str
+    event: EventKind
+    restarts: int = 0
+    why: str = ""
+    evaluations: int = 0
+    words: str = ""
 
 
 def new_folder(ledger: Path) -> Path:
@@ -70,39 +103,36 @@ def new_folder(ledger: Path) -> Path:
 
 def write_batch(batch: Batch) -> None:
     """Writes trials.json."""
-    numbers = {name: getattr(batch, name) for name in ("retries", "log", "time_min", "notice_s", "timeouts")}
-    content = {"schema": SCHEMA, **numbers, "versions": dict(batch.versions), "trials": [spec.to_json() for spec in batch.trials]}
-    write_atomically(batch.folder / "trials.json", json.dumps(content))
+    write_json(batch.folder / TRIALS, _Trials(**{field.name: getattr(batch, field.name) for field in fields(_Trials)}))
 
 
 def read_batch(folder: Path) -> Batch:
-    """Reads trials.json; raises UserError when it is none."""
-    path = folder / "trials.json"
-    try:
-        content = json.loads(path.read_text())
-        if content.pop("schema") != SCHEMA:
-            raise UserError(f"{path}: another schema than {SCHEMA}, which this finishline reads: use the version that wrote it")
-        trials = tuple(TrialSpec.from_json(fields, str(path)) for fields in content.pop("trials"))
-        return Batch(folder=folder, trials=trials, **content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path} cannot be read as trials ({error})") from None
+    """Returns the batch in a folder; raises UserError when trials.json is missing or damaged."""
+    content = read_json(folder / TRIALS, _Trials)
+    if content is None:
+        raise UserError(f"{folder / TRIALS} is missing: launch again")
+    return Batch(folder=folder, **{field.name: getattr(content, field.name) for field in fields(_Trials)})
 
 
 def write_submitted(batch: Batch, job_id: str) -> None:
     """Writes submitted.json."""
-    folders = [str(spec.folder(Path())) for spec in batch.trials]
-    write_atomically(batch.folder / "submitted.json", json.dumps({"schema": SCHEMA, "job_id": job_id, "folders": folders}))
+    places = tuple(spec.key.place for spec in batch.trials)
+    write_json(batch.folder / SUBMITTED, _Submitted(job_id=job_id, folders=places))
 
 
 def read_submitted(ledger: Path) -> list[Submitted]:
-    """Returns what was submitted for a ledger, oldest first."""
+    """Returns what was submitted for a ledger, oldest first; raises UserError when a file is damaged."""
     found = []
-    for path in sorted((ledger / JOBS).glob("*/submitted.json"), key=_order):
-        content = json.loads(path.read_text())
-        found.append(Submitted(path.parent, content["job_id"], tuple(content["folders"])))
+    for path in sorted((ledger / JOBS).glob(f"*/{SUBMITTED}"), key=_order):
+        content = read_json(path, _Submitted)
+        if content is not None:
+            found.append(Submitted(batch=path.parent, job_id=content.job_id, places=content.folders))
     return found
+
+
+def unsubmitted(ledger: Path) -> list[Path]:
+    """Returns the folders of batches of which it was not noted that Slurm has them."""
+    return [path.parent for path in (ledger / JOBS).glob(f"*/{TRIALS}") if not (path.parent / SUBMITTED).exists()]
 
 
 def _order(path: Path) -> tuple[str, int]:
@@ -115,23 +145,89 @@ def node() -> str:
     return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
-def log_event(folder: Path, index: int, event: str, **more: Any) -> None:
-    """Adds a line to what became of one trial's job."""
-    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "host": node(), "event": event, **more}
-    with (folder / f"{index}.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+def log_event(
+    folder: Path, index: int, event: EventKind, *, restarts: int = 0, why: str = "", evaluations: int = 0, words: str = ""
+) -> None:
+    """Adds an event to the log of one trial's job."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    line = Event(at=now, host=node(), event=event, restarts=restarts, why=why, evaluations=evaluations, words=words)
+    with (folder / f"{index}.jsonl").open("ab") as file:
+        file.write(msgspec.json.encode(line) + b"\n")
 
 
-def read_events(folder: Path, index: int) -> list[dict[str, Any]]:
-    """Returns what became of one trial's job, oldest first; a line that was cut short is passed over."""
+def read_events(folder: Path, index: int) -> list[Event]:
+    """Returns the events of one trial's job, oldest first; a line that was cut short is passed over."""
     found = []
-    try:
-        lines = (folder / f"{index}.jsonl").read_text().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
+    for line in (read_bytes(folder / f"{index}.jsonl") or b"").splitlines():
+        with suppress(msgspec.DecodeError):
+            found.append(msgspec.json.decode(line, type=Event))
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """The content of versions.json: what a preflight job must find."""
+
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JobId:
+    """The content of job.json."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Passed:
+    """The content of passed.json: the node on which everything was in place."""
+
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """A preflight job: its folder, Slurm's id, and whether it found everything in place."""
+
+    folder: Path
+    job_id: str
+    passed: bool
+
+
+def preflight_folder(ledger: Path, name: str) -> Path:
+    """Returns the folder of a preflight job."""
+    return ledger / JOBS / f"first-{name}"
+
+
+def write_wanted(folder: Path, versions: Mapping[str, str]) -> None:
+    """Makes the folder of a preflight job, with what it must find."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "versions.json", _Wanted(versions=versions))
+
+
+def read_wanted(folder: Path) -> Mapping[str, str]:
+    """Returns the versions that a preflight job must find."""
+    wanted = read_json(folder / "versions.json", _Wanted)
+    return wanted.versions if wanted else {}
+
+
+def write_preflight_id(folder: Path, job_id: str) -> None:
+    """Notes that Slurm has the preflight job."""
+    write_json(folder / "job.json", _JobId(job_id=job_id))
+
+
+def write_passed(folder: Path) -> None:
+    """Notes that this node has everything in place."""
+    write_json(folder / "passed.json", _Passed(node=node()))
+
+
+def read_preflight(folder: Path) -> Preflight | None:
+    """Returns the preflight job in a folder, None where there is none."""
+    job = read_json(folder / "job.json", _JobId)
+    return Preflight(folder=folder, job_id=job.job_id, passed=(folder / "passed.json").exists()) if job else None
+
+
+def read_preflights(ledger: Path) -> list[Preflight]:
+    """Returns the preflight jobs of a ledger."""
+    found = (read_preflight(folder) for folder in sorted((ledger / JOBS).glob("first-*")))
+    return [job for job in found if job is not None]

@@ -1,20 +1,21 @@
 """Who runs a trial: one process at a time, on file systems without locks, too.
 
-`owner.json` in the trial's folder names host, process and a token; it comes into being by `link`, which is atomic also on NFS, and a thread
-of its owner touches it every few seconds. It may be taken over when its process is gone (same host) or it has not been touched for a while
-(another host). A process that lost its ownership (it was suspended for minutes, say) finds out at its next beat and leaves without writing.
+`lock.json` in the trial's folder names host, process and a token. It is created by `link`, which is atomic on NFS too, and a thread of the
+holder touches it every few seconds (its heartbeat). A lock may be taken over when its process is gone (same host) or when it has not been
+touched for a while (another host). A process that lost its lock, because it was suspended for minutes, say, finds out at its next heartbeat
+and leaves without writing.
 """
 
-import json
 import os
 import socket
 import threading
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 import psutil
 
 from harness.errors import UserError
@@ -31,7 +32,7 @@ class LockHeld(UserError):
 
 @dataclass(frozen=True)
 class LockInfo:
-    """The content of owner.json."""
+    """The content of lock.json."""
 
     host: str
     pid: int
@@ -42,21 +43,26 @@ class LockInfo:
         return f"process {self.pid} on {self.host}"
 
 
+def lock_of(folder: Path) -> Path:
+    """Returns the file that is the lock of a trial's (or a campaign's) folder."""
+    return folder / "lock.json"
+
+
 class TrialLock:
-    """Ownership of a trial's folder, held as a context.
+    """The lock of a trial's folder, held as a context.
 
     Raises:
-        Taken: on entering, somebody else runs the trial; at a beat, somebody has taken it over.
+        LockHeld: on entering, another process holds it; at a heartbeat, another process has taken it over.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "owner.json"
+        self._file = lock_of(folder)
         self._left = threading.Event()
         self._me = LockInfo(socket.gethostname(), os.getpid(), psutil.Process().create_time(), uuid.uuid4().hex)
 
     def __enter__(self) -> "TrialLock":
-        temporary = self._file.with_name(f".owner.{self._me.token}")
-        temporary.write_text(json.dumps(asdict(self._me)))
+        temporary = self._file.with_name(f".lock.{self._me.token}")
+        temporary.write_bytes(msgspec.json.encode(self._me))
         try:
             while not self._link(temporary):
                 self._take_from(read_lock(self._file), temporary)
@@ -73,7 +79,7 @@ class TrialLock:
             self._file.unlink(missing_ok=True)
 
     def heartbeat(self) -> None:
-        """Shows that this process lives; raises Taken when the trial is somebody else's by now."""
+        """Shows that this process lives; raises LockHeld when the trial is somebody else's by now."""
         holder = read_lock(self._file)
         if holder != self._me:
             raise LockHeld(f"{self._file.parent} was taken over by {holder or 'somebody'}")
@@ -92,10 +98,10 @@ class TrialLock:
         return True
 
     def _take_from(self, holder: LockInfo | None, temporary: Path) -> None:
-        """Moves the file of a dead owner out of the way; raises Taken when its owner lives."""
+        """Moves the file of a dead owner out of the way; raises LockHeld when its owner lives."""
         if holder is not None and is_alive(holder, self._file, now=temporary):
             raise LockHeld(f"{self._file.parent} is being run by {holder}: wait for it, or end it and start again")
-        stale = self._file.with_name(f".owner.{self._me.token}.dead")
+        stale = self._file.with_name(f".lock.{self._me.token}.dead")
         with suppress(FileNotFoundError):
             os.rename(self._file, stale)
             if read_lock(stale) != holder:  # somebody else took over in between: what was moved away is theirs
@@ -104,11 +110,17 @@ class TrialLock:
             stale.unlink()
 
 
+def holder_of(folder: Path) -> LockInfo | None:
+    """Returns who runs a trial at this moment, or None."""
+    holder = read_lock(lock_of(folder))
+    return holder if holder is not None and is_alive(holder, lock_of(folder)) else None
+
+
 def read_lock(file: Path) -> LockInfo | None:
     """Returns who holds a trial, or None."""
     try:
-        return LockInfo(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        return msgspec.json.decode(file.read_bytes(), type=LockInfo)
+    except (OSError, msgspec.DecodeError):
         return None
 
 

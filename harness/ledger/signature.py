@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.files import write_atomically
-from harness.ledger import SCHEMA, campaign
+from harness.ledger.paths import CAMPAIGN, SIGNATURE
+from harness.ledger.reading import read_bytes, read_json, write_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-FILE = "signature.json"
 PURPOSE = b"finishline ledger\0"
 """Goes before what is signed: the same key may sign other things, too."""
 KIND = "ssh-ed25519"
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Contents:
     def since(self, signed: "Contents", asked_for: Callable[[str], bool]) -> Iterator[str]:
         """Yields in words what was changed since this was signed, among the trials that were `asked_for`."""
         if self.campaign_sha256 != signed.campaign_sha256:
-            yield "campaign.yaml was changed"
+            yield f"{CAMPAIGN} was changed"
         ours, theirs = ({path for path in contents.records if asked_for(path)} for contents in (self, signed))
         changed = {path for path in ours & theirs if self.records[path] != signed.records[path]}
         for what, paths in (("changed", changed), ("removed", theirs - ours), ("added", ours - theirs)):
@@ -102,21 +101,19 @@ def standing(ledger: Path, now: Contents, asked_for: Callable[[str], bool] = lam
         return Standing("", now.digest)
     problems = tuple(now.since(signature.contents, asked_for))
     if not signature.holds():
-        problems = (f"{FILE} is not what {signature.fingerprint} signed", *problems)
+        problems = (f"{SIGNATURE} is not what {signature.fingerprint} signed", *problems)
     return Standing(signature.fingerprint, now.digest if problems else signature.contents.digest, problems)
 
 
 def file_sha256(path: Path) -> str | None:
     """Returns the sha256 of a file, or None where there is none."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return None
+    content = read_bytes(path)
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def contents_of(ledger: Path, records: Mapping[str, str]) -> Contents:
     """Returns what can be signed in a ledger, given the sha256 of its records."""
-    return Contents(file_sha256(ledger / campaign.FILE), records)
+    return Contents(campaign_sha256=file_sha256(ledger / CAMPAIGN), records=records)
 
 
 def sign(contents: Contents, key: "Ed25519PrivateKey") -> Signature:
@@ -124,21 +121,32 @@ def sign(contents: Contents, key: "Ed25519PrivateKey") -> Signature:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return Signature(contents, public, base64.b64encode(key.sign(PURPOSE + contents.digest.encode())).decode())
+    signature = base64.b64encode(key.sign(PURPOSE + contents.digest.encode())).decode()
+    return Signature(contents=contents, public_key=public, signature=signature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """The content of signature.json."""
+
+    digest: str
+    public_key: str
+    signature: str
+    campaign_sha256: str | None
+    records: Mapping[str, str]
 
 
 def write_signature(ledger: Path, signature: Signature) -> None:
     """Writes signature.json, whole or not at all."""
     contents = signature.contents
-    fields = {
-        "schema": SCHEMA,
-        "digest": contents.digest,
-        "public_key": signature.public_key,
-        "signature": signature.signature,
-        "campaign_sha256": contents.campaign_sha256,
-        "records": dict(sorted(contents.records.items())),
-    }
-    write_atomically(ledger / FILE, json.dumps(fields, indent=1) + "\n")
+    content = _File(
+        digest=contents.digest,
+        public_key=signature.public_key,
+        signature=signature.signature,
+        campaign_sha256=contents.campaign_sha256,
+        records=dict(sorted(contents.records.items())),
+    )
+    write_json(ledger / SIGNATURE, content)
 
 
 def read_signature(ledger: Path) -> Signature | None:
@@ -147,24 +155,18 @@ def read_signature(ledger: Path) -> Signature | None:
     Raises:
         UserError: the file is damaged, contradicts itself, or is of another schema.
     """
-    path = ledger / FILE
-    try:
-        fields = json.loads(path.read_bytes())
-        if fields["schema"] != SCHEMA:
-            raise UserError(f"{path}: schema {fields['schema']}, but this finishline reads {SCHEMA}: use the version that wrote it")
-        records = {str(trial): str(digest) for trial, digest in fields["records"].items()}
-        signature = Signature(Contents(fields["campaign_sha256"], records), _public_key(fields["public_key"]), fields["signature"])
-        if fields.keys() != {"schema", "campaign_sha256", "digest", "public_key", "signature", "records"}:
-            raise ValueError("other fields than those of a signature")
-        if fields["digest"] != signature.contents.digest:
-            raise ValueError("its digest is not that of its records")
-        base64.b64decode(signature.signature, validate=True)
-    except FileNotFoundError:
+    path = ledger / SIGNATURE
+    content = read_json(path, _File)
+    if content is None:
         return None
-    except UserError:
-        raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}): put it back, or sign again with again=true") from None
+    contents = Contents(campaign_sha256=content.campaign_sha256, records=content.records)
+    try:
+        signature = Signature(contents=contents, public_key=_public_key(content.public_key), signature=content.signature)
+        if content.digest != contents.digest:
+            raise ValueError("its digest is not that of its records")
+        base64.b64decode(content.signature, validate=True)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): restore it, or sign again with again=true") from None
     return signature
 
 
@@ -217,7 +219,7 @@ def some(things: set[str], one: str, several: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else several}"
 
 
-def named(things: set[str], most: int = MOST_NAMED) -> str:
+def named(things: set[str], most: int = MAX_NAMED) -> str:
     """Returns the first few names, and how many more there are."""
     more = f" and {len(things) - most} more" if len(things) > most else ""
     return ", ".join(sorted(things)[:most]) + more

@@ -1,19 +1,16 @@
 """What is to be run: one trial, in full."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.ledger import SCHEMA
+from harness.ledger.paths import TrialKey
+from harness.ledger.reading import read_json
 from harness.workload import WorkloadConfig
 
-HyperparameterValue = float | int | str | bool
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
     """Submission x workload x hyperparameters x seed. Field by field as in docs/ledger.md; `salt` is the commitment."""
 
@@ -21,7 +18,7 @@ class TrialSpec:
     submission: str
     submission_path: str
     source_hash: str
-    hp: Mapping[str, HyperparameterValue]
+    hp: Mapping[str, float | int | str | bool]
     workload: WorkloadConfig
     workload_path: str
     ruleset: str
@@ -34,40 +31,24 @@ class TrialSpec:
     checkpoint_period_s: float = 60.0
     salt: str | None = None
 
+    @property
+    def key(self) -> TrialKey:
+        """Which trial of its campaign it is."""
+        return TrialKey(self.submission, self.workload.id, self.study, self.trial)
+
     def folder(self, ledger: Path) -> Path:
         """Returns where this trial lies in a ledger."""
-        return trial_folder(ledger, self.submission, self.workload.id, self.study, self.trial)
+        return self.key.folder(ledger)
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the content of spec.json."""
-        return {"schema": SCHEMA, **asdict(self)}
-
-    @staticmethod
-    def from_json(fields: Mapping[str, Any], where: str = "spec.json") -> "TrialSpec":
-        """Returns the spec that `to_json` gave.
-
-        Raises:
-            UserError: another schema, or fields are missing or unknown.
-        """
-        values = dict(fields)
-        if values.pop("schema", None) != SCHEMA:
-            raise UserError(f"{where}: schema {fields.get('schema')!r}, but this finishline reads {SCHEMA}: use the version that wrote it")
-        try:
-            return TrialSpec(**{**values, "workload": WorkloadConfig(**values["workload"])})
-        except (TypeError, KeyError) as error:
-            raise UserError(f"{where}: not a trial's spec ({error})") from None
-
-
-def trial_folder(ledger: Path, submission: str, workload: str, study: int, trial: int) -> Path:
-    """Returns where a trial lies in a ledger; `workload` is name/tier."""
-    return ledger / submission / workload.replace("/", "-") / f"study_{study}" / f"trial_{trial}"
+    def differences(self, other: "TrialSpec") -> list[str]:
+        """Returns the fields in which two specs differ; from where submission and workload are read may differ."""
+        names = (field.name for field in fields(self) if not field.name.endswith("_path"))
+        return sorted(name for name in names if getattr(self, name) != getattr(other, name))
 
 
 def read_spec(path: Path) -> TrialSpec:
-    """Reads a spec.json; raises UserError when it is none."""
-    try:
-        return TrialSpec.from_json(json.loads(path.read_text()), str(path))
-    except (OSError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: cannot be read as a spec ({error})") from None
+    """Returns a spec.json; raises UserError when it is missing or is none."""
+    spec = read_json(path, TrialSpec)
+    if spec is None:
+        raise UserError(f"{path} is missing: restore it, or remove the trial's folder")
+    return spec

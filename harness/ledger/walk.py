@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.ledger.campaign import FILE
+from harness.ledger.paths import CAMPAIGN, LEVELS
 
 STUDY, TRIAL = re.compile(r"study_\d+"), re.compile(r"trial_\d+")
 DEEPEST = 5  # folders between a path that is given and a study: room for one level above the campaign, and a spare one
-ABOVE = 4  # folders between a ledger and a trial
 
 
 @dataclass
@@ -52,12 +51,12 @@ def find_parts(paths: Iterable[Path]) -> list[Part]:
         _walk(root, DEEPEST, trials, ledgers)
         if not trials and not ledgers:
             raise UserError(f"{path}: no trial in it (study_*/trial_*/); give the folder of a campaign")
-        above = next((str(folder) for folder in Path(root).parents[:ABOVE] if (folder / FILE).exists()), None)
+        above = next((str(folder) for folder in Path(root).parents[:LEVELS] if (folder / CAMPAIGN).exists()), None)
         for ledger in [*ledgers, *([above] if above else [])]:
             part = parts.setdefault(ledger, Part(ledger))
             part.within.append("" if ledger != above else os.path.relpath(root, ledger))
         for trial in trials:
-            ledger = trial.rsplit("/", ABOVE)[0]  # pathlib would take a second for 18,000 trials
+            ledger = trial.rsplit("/", LEVELS)[0]  # pathlib would take a second for 18,000 trials
             parts.setdefault(ledger, Part(ledger)).trials[trial[len(ledger) + 1 :]] = None
     return [parts[ledger] for ledger in sorted(parts)]
 
@@ -69,12 +68,12 @@ def _walk(folder: str, depth: int, trials: list[str], ledgers: list[str]) -> Non
         return
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name == FILE or (not entry.name.startswith(".") and entry.is_dir()))
+            names = sorted(entry.name for entry in entries if entry.name == CAMPAIGN or (not entry.name.startswith(".") and entry.is_dir()))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read as a ledger ({error.strerror})") from None
     in_study = STUDY.fullmatch(os.path.basename(folder)) is not None
     for name in names:
-        if name == FILE:
+        if name == CAMPAIGN:
             ledgers.append(folder)
         elif in_study and TRIAL.fullmatch(name):
             trials.append(f"{folder}/{name}")

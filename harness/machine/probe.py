@@ -46,7 +46,7 @@ def probe(spec: TrialSpec, machine: Machine) -> Probe:
     threads = spec.workload.threads
     expected = calibrated_speed(Path(spec.workload_path).parents[1] / "configs" / "hardware", machine.fingerprint, threads)
     now = speed(threads, torch.device("cuda" if machine.accelerators else "cpu"))
-    return Probe(now, now / expected - 1 if expected else None)
+    return Probe(speed=now, deviation=now / expected - 1 if expected else None)
 
 
 def speed(threads: int, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:

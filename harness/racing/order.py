@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
-from harness.racing.race import Race, TrialKey
+from harness.ledger.paths import TrialKey
+from harness.racing.race import Race
 
 Waves = Iterator[Sequence[TrialKey]]
 

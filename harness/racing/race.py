@@ -13,18 +13,9 @@ from math import inf, isinf
 from typing import Literal, NamedTuple
 
 from harness.errors import UserError
+from harness.ledger.paths import TrialKey
 from harness.racing.time_bounds import NEVER, TimeBounds, median, running, smallest_change, study
 from harness.score.profiles import MAX_TAU
-
-
-class TrialKey(NamedTuple):
-    """Which trial."""
-
-    submission: str
-    workload: str
-    study: int
-    trial: int
-
 
 Guarantee = Literal["scores", "times"]
 """What racing leaves as it is: scores, ranks and profiles, or every study's time too, and with it intervals and p values (rule 1 alone)."""

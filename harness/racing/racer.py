@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from harness.campaign.plan import Plan, read_plan
-from harness.campaign.status import trial_states
-from harness.ledger.record import Row
-from harness.ledger.spec import TrialSpec, trial_folder
-from harness.racing.stopping import FIELDS, reason_to_stop, to_continue
-from harness.trial.folder import TrialFolder
+from harness.ledger.paths import CAMPAIGN
+from harness.ledger.plan import Plan, read_plan
+from harness.ledger.record import keep_attempt, read_record
+from harness.ledger.rows import Row
+from harness.ledger.spec import TrialSpec
+from harness.racing.stopping import reading, reason_to_stop, to_continue
 
 
 class Racer:
@@ -23,12 +23,12 @@ class Racer:
         plan = self._current()
         if plan is None or plan.racing == "off":
             return None
-        time = float(getattr(row, FIELDS[plan.racing])) if row else 0.0
+        time = reading(row, plan.racing) if row else 0.0
         return reason_to_stop(plan, self._ledger, spec, time, plan.racing)
 
     def _current(self) -> Plan | None:
         """The plan, read again when another launch has added to it."""
-        file = self._ledger / "campaign.yaml"
+        file = self._ledger / CAMPAIGN
         written = file.stat().st_mtime_ns if file.exists() else 0
         if written != self._written:
             self._plan, self._written = read_plan(self._ledger), written
@@ -38,12 +38,12 @@ class Racer:
 def requeue_stopped(plan: Plan, ledger: Path) -> None:
     """Makes those stopped trials due again whose reason has fallen away: an entry was withdrawn or rejected, racing was switched off."""
     for folder in unjustified_stops(plan, ledger):
-        TrialFolder(folder).reopen()
+        keep_attempt(folder)
 
 
 def unjustified_stops(plan: Plan, ledger: Path) -> set[Path]:
     """Returns the folders of the stopped trials that have to go on."""
     if plan.racing == "off":
-        states = [t for t in trial_states(plan, ledger) if t.state == "stopped"]
-        return {trial_folder(ledger, t.submission, t.workload, t.study, t.trial) for t in states}
-    return {trial_folder(ledger, *key) for key in to_continue(plan, ledger, plan.racing)}
+        records = ((key.folder(ledger), read_record(key.folder(ledger))) for key in plan.trials())
+        return {folder for folder, record in records if record is not None and record.verdict == "stopped"}
+    return {key.folder(ledger) for key in to_continue(plan, ledger, plan.racing)}

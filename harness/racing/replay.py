@@ -4,21 +4,22 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.racing.race import Guarantee, Race, Reason, TrialKey
-from harness.racing.time_bounds import NEVER, WAITING, reached, running
+from harness.ledger.paths import TrialKey
+from harness.racing.race import Guarantee, Race, Reason
+from harness.racing.time_bounds import NEVER, UNKNOWN, reached, running
 
 
 @dataclass(frozen=True)
 class RecordedTrial:
-    """A recorded trial: the time of each evaluation, in order, and which one met the target (None: none did)."""
+    """A recorded trial: the time of each evaluation, in order, and which one reached the target (None: none did)."""
 
     times: Sequence[float]
-    hit: int | None
+    reached: int | None
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the whole run: it ends when it meets the target."""
-        return len(self.times) if self.hit is None else self.hit + 1
+        """Evaluations of the whole run: it ends when it reaches the target."""
+        return len(self.times) if self.reached is None else self.reached + 1
 
     @property
     def time(self) -> float:
@@ -43,7 +44,7 @@ def play(
     variant_of: Mapping[str, str], recorded: RecordedTrials, order: Order, guarantee: Guarantee = "scores"
 ) -> dict[TrialKey, ReplayedTrial]:
     """Runs all trials, those of a wave at the same time; each is judged when it starts and after each of its evaluations."""
-    race = Race(variant_of, dict.fromkeys(recorded, WAITING), guarantee)
+    race = Race(variant_of, dict.fromkeys(recorded, UNKNOWN), guarantee)
     played: dict[TrialKey, ReplayedTrial] = {}
     for wave in order(race, recorded):
         _play_wave(race, recorded, wave, played)
@@ -63,11 +64,11 @@ def _play_wave(race: Race, recorded: RecordedTrials, wave: Sequence[TrialKey], p
             heapq.heappush(queue, (recorded[key].times[0], key, 0))
     while queue:
         time, key, evaluation = heapq.heappop(queue)
-        course = recorded[key]
-        if evaluation == course.hit:
+        trial = recorded[key]
+        if evaluation == trial.reached:
             race.learn(key, reached(time))
             played[key] = ReplayedTrial(evaluation + 1, time, None)
-        elif evaluation + 1 == course.evaluations:
+        elif evaluation + 1 == trial.evaluations:
             race.learn(key, NEVER)
             played[key] = ReplayedTrial(evaluation + 1, time, None)
         elif reason := race.reason_to_stop(key, time):
@@ -75,4 +76,4 @@ def _play_wave(race: Race, recorded: RecordedTrials, wave: Sequence[TrialKey], p
             played[key] = ReplayedTrial(evaluation + 1, time, reason)
         else:
             race.learn(key, running(time))
-            heapq.heappush(queue, (course.times[evaluation + 1], key, evaluation + 1))
+            heapq.heappush(queue, (trial.times[evaluation + 1], key, evaluation + 1))

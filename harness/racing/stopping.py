@@ -4,20 +4,19 @@ What a record proves: `reached` is a time, `missed`, `diverged` and `rejected` a
 may be tried again, can still do anything. A `stopped` one counts as a miss as long as a reason to stop it holds.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import assert_never
 
-from harness.campaign.plan import Plan
+from harness.errors import UserError
+from harness.ledger.paths import TrialKey
+from harness.ledger.plan import Plan
+from harness.ledger.record import Record, meaning, read_record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
-from harness.racing.race import Guarantee, Race, TrialKey, still_settled
-from harness.racing.time_bounds import NEVER, WAITING, TimeBounds, reached, running
+from harness.racing.race import Guarantee, Race, still_settled
+from harness.racing.time_bounds import NEVER, UNKNOWN, TimeBounds, reached, running
 from harness.score.results import Clock
-
-FIELDS: dict[Clock, str] = {"time": "time_s", "steps": "step", "cpu_time": "cpu_time_s"}
-MISSES = ("missed", "diverged", "rejected")
 
 
 def reason_to_stop(
@@ -28,7 +27,7 @@ def reason_to_stop(
     For the referee at each evaluation, and for a launch with `time=0` before it starts a trial: a reason then means that it need not start.
     `time` is a reading of the board's clock. First the trial's own cell is read, then those of its workload, its base and its variants.
     """
-    key = TrialKey(spec.submission, spec.workload.id, spec.study, spec.trial)
+    key = spec.key
     if key not in set(_keys(plan, [key.workload], [key.submission])):
         return None
     for workloads, submissions in (([key.workload], [key.submission]), (_family(plan, key.workload), _submissions(plan))):
@@ -37,12 +36,6 @@ def reason_to_stop(
         if reason := race.reason_to_stop(key, time):
             return reason.words
     return None
-
-
-def still_stopped(plan: Plan, ledger: Path, spec: TrialSpec, clock: Clock = "time", guarantee: Guarantee = "scores") -> bool:
-    """Whether a trial with the verdict `stopped` may stay so; else it has to go on from its checkpoint. For all at once: `to_continue`."""
-    key = TrialKey(spec.submission, spec.workload.id, spec.study, spec.trial)
-    return key not in _read(plan, ledger, _family(plan, key.workload), _submissions(plan), clock, guarantee)[1]
 
 
 def to_continue(plan: Plan, ledger: Path, clock: Clock = "time", guarantee: Guarantee = "scores") -> set[TrialKey]:
@@ -55,39 +48,50 @@ def _read(
     plan: Plan, ledger: Path, workloads: list[str], submissions: Iterable[str], clock: Clock, guarantee: Guarantee
 ) -> tuple[Race, set[TrialKey]]:
     """Returns what the ledger proves about these cells, and the stopped trials that have to go on."""
-    known: dict[TrialKey, TimeBounds] = {}
+    bounds: dict[TrialKey, TimeBounds] = {}
     stopped: dict[TrialKey, float] = {}
     for key in _keys(plan, workloads, submissions):
         record = _record(ledger, key)
-        known[key] = _bounds(record, FIELDS[clock])
-        if record.get("verdict") == "stopped":
-            stopped[key] = _reading(record.get("last"), FIELDS[clock]) or 0.0
+        bounds[key] = UNKNOWN if record is None else _bounds(record, clock)
+        if record is not None and record.verdict == "stopped":
+            stopped[key] = reading(record.last, clock) if record.last else 0.0
     variant_of = {w.id: w.variant_of or "" for w in plan.workloads if w.id in workloads}
-    race = Race(variant_of, known, guarantee)
+    race = Race(variant_of, bounds, guarantee)
     return race, set(stopped) - still_settled(race, stopped)
 
 
-def _bounds(record: dict[str, Any], field: str) -> TimeBounds:
-    if record.get("verdict") == "reached":
-        time = _reading(record.get("reached"), field)
-        return WAITING if time is None else reached(time)
-    return NEVER if record.get("verdict") in MISSES else WAITING
+def reading(row: Row, clock: Clock) -> float:
+    """Returns what a clock read at an evaluation."""
+    match clock:
+        case "time":
+            return row.time_s
+        case "steps":
+            return float(row.step)
+        case "cpu_time":
+            return row.cpu_time_s
+        case _:
+            assert_never(clock)
 
 
-def _reading(row: dict[str, Any] | None, field: str) -> float | None:
-    value = row.get(field) if row else None
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+def _bounds(record: Record, clock: Clock) -> TimeBounds:
+    match meaning(record.verdict):
+        case "reached":
+            assert record.reached is not None
+            return reached(reading(record.reached, clock))
+        case "miss":
+            return NEVER
+        case "failure" | "stop":
+            return UNKNOWN
+        case other:
+            assert_never(other)
 
 
-def _record(ledger: Path, key: TrialKey) -> dict[str, Any]:
-    """A trial's record; empty where there is none yet, or none that can be read."""
-    workload = key.workload.replace("/", "-")
+def _record(ledger: Path, key: TrialKey) -> Record | None:
+    """A trial's record; None where there is none yet, or none that can be read: it proves nothing."""
     try:
-        with open(f"{ledger}/{key.submission}/{workload}/study_{key.study}/trial_{key.trial}/record.json", "rb") as file:
-            content = json.loads(file.read())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return read_record(key.folder(ledger))
+    except UserError:
+        return None
 
 
 def _keys(plan: Plan, workloads: Iterable[str], submissions: Iterable[str]) -> Iterator[TrialKey]:

@@ -16,7 +16,7 @@ class TimeBounds(NamedTuple):
     high: float
 
 
-WAITING = TimeBounds(0.0, inf)
+UNKNOWN = TimeBounds(0.0, inf)
 NEVER = TimeBounds(inf, inf)
 
 

@@ -81,10 +81,10 @@ def _misses(board: Board) -> Iterator[str]:
 def _pairs(board: Board) -> Iterator[str]:
     if not board.pairs:
         return
-    found = sum(pair.verdict != "not distinguishable" for pair in board.pairs)
+    told = sum(pair.verdict != "not distinguishable" for pair in board.pairs)
     neighbours = {(a.submission, b.submission) for a, b in zip(board.entries, board.entries[1:], strict=False)}
     yield from ("## Who is faster than whom", "")
-    yield f"{found} of {len(board.pairs)} pairs are distinguishable (all claims hold at once with 95 % confidence). Neighbours on the board;"
+    yield f"{told} of {len(board.pairs)} pairs are distinguishable (all claims hold at once with 95 % confidence). Neighbours on the board;"
     yield "all pairs are in `pairwise.csv`."
     yield ""
     yield from _table(

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.ledger.paths import TrialKey
 from harness.score.measurements import NOTHING, FinishLine, Measurements, parse_measurements
 from harness.score.results import Results, ScoredWorkload, Trial
+from harness.workload import Direction
 
-TrialKey = tuple[str, str, int, int]
 """Submission, workload, number of the study and of the trial."""
 MINIMIZED = frozenset({"loss", "error_rate", "ctc_loss", "wer", "l1_loss", "ppl"})
 MAXIMIZED = frozenset({"accuracy", "ssim", "mean_average_precision", "bleu"})
@@ -78,9 +79,9 @@ def _finish_line(workloads: dict[str, Any], name: str, base: str, path: Path) ->
     if not isinstance(metric, str) or isinstance(target, bool) or not isinstance(target, int | float) or not math.isfinite(target):
         raise UserError(f"targets={path}: workloads.{name} needs target_metric_name and a finite validation_target_value")
     goal = entry.get("target_metric_goal") or ("minimize" if metric in MINIMIZED else "maximize" if metric in MAXIMIZED else None)
-    if goal not in ("minimize", "maximize"):
+    if goal not in list(Direction):
         raise UserError(f"targets={path}: workloads.{name}: whether {metric} is minimized is unknown; add target_metric_goal")
-    return ScoredWorkload(name, metric, goal, float(target), base)
+    return ScoredWorkload(name=name, metric=metric, direction=Direction(goal), target=float(target), variant_of=base)
 
 
 def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], bytes] | None = None) -> Results:
@@ -96,10 +97,11 @@ def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], b
     finish = read_targets(Path(targets))
     infos = {info.name: info for info in finish.workloads}
     lines = {
-        info.name: FinishLine(f"validation/{info.metric}".encode(), info.target, info.direction == "minimize") for info in finish.workloads
+        info.name: FinishLine(f"validation/{info.metric}".encode(), info.target, info.direction is Direction.MINIMIZE)
+        for info in finish.workloads
     }
     trials: list[Trial] = []
-    seen: dict[tuple[str, str, int, int], str] = {}
+    seen: dict[TrialKey, str] = {}
     ignored: dict[str, int] = {}
     lacking: dict[str, int] = {}
     submissions: list[str] = []
@@ -115,7 +117,7 @@ def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], b
                     continue
                 for number, name in _numbered(logs, submission, "trial", study_name, folder):
                     where = os.path.join(logs, submission, study_name, folder, name, "eval_measurements.csv")
-                    key = (submission, workload, study, number)
+                    key = TrialKey(submission, workload, study, number)
                     if key in seen:
                         raise UserError(f"{where}: the same trial is also in {seen[key]}; keep one of them")
                     seen[key] = where
@@ -126,7 +128,14 @@ def read_algoperf(logs: Path, targets: Path, view: Callable[[TrialKey, bytes], b
     if not submissions:
         raise UserError(f"{logs}: no SUBMISSION/study_*/ folders in it; give the folder that holds the submissions' folders")
     notes = [*finish.notes, *_notes(trials, submissions, infos, ignored, lacking)]
-    return Results("algoperf", f"algoperf {finish.version}".strip(), tuple(submissions), finish.workloads, tuple(trials), tuple(notes))
+    return Results(
+        source="algoperf",
+        ruleset=f"algoperf {finish.version}".strip(),
+        submissions=tuple(submissions),
+        workloads=finish.workloads,
+        trials=tuple(trials),
+        notes=tuple(notes),
+    )
 
 
 def _folders(folder: Path, what: str) -> list[str]:
@@ -155,8 +164,8 @@ def _read(where: str, line: FinishLine, key: TrialKey, view: Callable[[TrialKey,
     return parse_measurements(view(key, data) if view else data, line, where)
 
 
-def _trial(key: tuple[str, str, int, int], found: Measurements, info: ScoredWorkload) -> Trial:
-    if found.hit:
+def _trial(key: TrialKey, found: Measurements, info: ScoredWorkload) -> Trial:
+    if found.reached:
         verdict, reason = "reached", ""
     elif found.rows == 0:
         verdict, reason = "crashed", "no evaluation was logged"
@@ -164,7 +173,17 @@ def _trial(key: tuple[str, str, int, int], found: Measurements, info: ScoredWork
         verdict, reason = "missed", f"no column {' or '.join(found.lacks)} in its CSV"
     else:
         verdict, reason = "missed", f"{info.metric} never met the target"
-    return Trial(*key, verdict, reason, found.hit, found.best_metric, found.time_s, found.steps, found.logged, found.rows, 0, 0, "")
+    return Trial(
+        key=key,
+        verdict=verdict,
+        reason=reason,
+        reached=found.reached,
+        best_metric=found.best_metric,
+        time_s=found.time_s,
+        steps=found.steps,
+        logged=found.logged,
+        evaluations=found.rows,
+    )
 
 
 def _notes(

@@ -48,10 +48,8 @@ def cells(results: Results, table: TimesTable, times_SW: Floats, ratios_SB: Floa
 
 
 def _best_metric(trials: list[Trial], info: ScoredWorkload) -> float:
-    values = [trial.best_metric for trial in trials if trial.best_metric == trial.best_metric]
-    if not values:
-        return np.nan
-    return min(values) if info.direction == "minimize" else max(values)
+    best = info.direction.best(trial.best_metric for trial in trials)
+    return np.nan if best is None else best
 
 
 def _why(trials: list[Trial], info: ScoredWorkload, studies: Floats, best: float) -> str:
@@ -62,13 +60,12 @@ def _why(trials: list[Trial], info: ScoredWorkload, studies: Floats, best: float
     if missed == 0:
         return ""
     total = max(len(studies), missed)
-    hits = {trial.study for trial in trials if trial.hit}
+    hits = {trial.study for trial in trials if trial.reached}
     failed = [trial for trial in trials if trial.study not in hits]
     nearest = _best_metric(failed, info)
     parts = [f"missed in {missed} of {total} {'study' if total == 1 else 'studies'}"]
     if nearest == nearest:
-        sign = "<=" if info.direction == "minimize" else ">="
-        parts.append(f"best {info.metric} {nearest:.6g}, target {sign} {info.target:.6g}")
+        parts.append(f"best {info.metric} {nearest:.6g}, target {info.direction.relation} {info.target:.6g}")
     reasons = Counter((trial.verdict, trial.reason) for trial in failed)
     listed = [f"{count} {verdict}" + (f" ({reason})" if reason else "") for (verdict, reason), count in reasons.most_common(2)]
     if len(reasons) > 2:

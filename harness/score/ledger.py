@@ -1,25 +1,25 @@
 """Ledgers: `<campaign>/<submission>/<workload>/study_<k>/trial_<i>/record.json`, as `docs/ledger.md` describes them."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
+from math import nan
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.ledger import SCHEMA
-from harness.ledger.campaign import read_campaign
+from harness.ledger.paths import TrialKey, TrialPaths
+from harness.ledger.plan import read_plan
+from harness.ledger.reading import read_bytes, read_json
+from harness.ledger.record import Record, decode_record
+from harness.ledger.spec import TrialSpec
 from harness.ledger.walk import find_parts
-from harness.score.plan import Held, hold, place_of, without_record
+from harness.score.plan import Held, hold
 from harness.score.results import SPEED_TOLERANCE, Results, ScoredWorkload, TargetReached, Trial
 
-VERDICTS = frozenset({"reached", "missed", "diverged", "crashed", "out_of_memory", "timed_out", "stopped", "rejected"})
-NAN = float("nan")
-MOST_NAMED = 20
+MAX_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What every trial of a fair board shares (per workload or submission where it says so), in comparable form."""
 
@@ -36,12 +36,12 @@ class Conditions:
     salt: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Found:
     trial: Trial
     info: ScoredWorkload
     conditions: Conditions
-    record: Mapping[str, Any]
+    record: Record
     sha256: str
 
 
@@ -57,170 +57,104 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
     found: list[_Found] = []
     held: list[Held] = []
     unplanned: list[Trial] = []
-    seen: dict[tuple[str, str, int, int], str] = {}
-    variants: dict[str, str] = {}
+    seen: dict[TrialKey, str] = {}
     for part in find_parts(paths):
-        content = read_campaign(Path(part.ledger))
-        read = {place: _read_record(part.ledger, place, variants) for place in part.trials}
+        plan = read_plan(Path(part.ledger))
+        read = {place: _read_record(part.ledger, place) for place in part.trials}
         ended = {place: item for place, item in read.items() if item is not None}
-        whole = hold(part, content, {p: item.record for p, item in ended.items()}, {p: item.sha256 for p, item in ended.items()})
+        whole = hold(part, plan, {p: item.record for p, item in ended.items()}, {p: item.sha256 for p, item in ended.items()})
         held.append(whole)
         for place, item in ended.items():
             if place not in whole.strays:
                 _must_be_new(item.trial, f"{part.ledger}/{place}", seen)
                 found.append(item)
-        if content is None:
-            unplanned += filter(None, (_unfinished(f"{part.ledger}/{place}") for place in read.keys() - ended.keys()))
-    unplanned = [trial for trial in unplanned if _key(trial) not in seen]
-    pending = [*unplanned, *(trial for whole in held for trial in whole.missing if _key(trial) not in seen)]
+        if plan is None:
+            unplanned += filter(None, (_unfinished(Path(part.ledger, place)) for place in read.keys() - ended.keys()))
+    unplanned = [trial for trial in unplanned if trial.key not in seen]
+    pending = [*unplanned, *(trial for whole in held for trial in whole.missing if trial.key not in seen)]
     if strays := sum(len(whole.strays) for whole in held) if not found else 0:
         raise UserError(f"{paths[0]}: {strays} trials have a record, but none of them is one of campaign.yaml: put that file back")
     if not found:
         raise UserError(f"{paths[0]}: {len(pending)} trials, none finished; wait for the first record.json")
     finished = {item.info.name: item.info for item in found}
     infos = {name: info for whole in held for name, info in whole.workloads.items()} | finished
-    trials = sorted([*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=_key)
+    trials = sorted(
+        [*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=lambda trial: trial.key
+    )
     notes = [*_notes(unplanned, infos, infos.keys() - finished.keys()), *_speed_deviations(trials), *_raced(trials)]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
-        "ledger",
-        "+".join(rulesets),
-        tuple(sorted({trial.submission for trial in trials})),
-        tuple(infos[name] for name in sorted(infos)),
-        tuple(trials),
-        tuple(notes),
-        tuple(_differences([item.conditions for item in found])),
-        tuple(line for whole in held for line in whole.lines),
-        "; ".join(str(whole.standing) for whole in held),
-        " ".join(whole.standing.digest for whole in held),
+        source="ledger",
+        ruleset="+".join(rulesets),
+        submissions=tuple(sorted({trial.submission for trial in trials})),
+        workloads=tuple(infos[name] for name in sorted(infos)),
+        trials=tuple(trials),
+        notes=tuple(notes),
+        differences=tuple(_differences([item.conditions for item in found])),
+        head=tuple(line for whole in held for line in whole.lines),
+        signature="; ".join(str(whole.standing) for whole in held),
+        digest=" ".join(whole.standing.digest for whole in held),
     )
 
 
-def _must_be_new(trial: Trial, folder: str, seen: dict[tuple[str, str, int, int], str]) -> None:
-    key = _key(trial)
-    if key in seen:
-        raise UserError(f"{folder}: study {key[2]}, trial {key[3]} of {key[0]} on {key[1]} is also in {seen[key]}; score one of them")
-    seen[key] = folder
+def _must_be_new(trial: Trial, folder: str, seen: dict[TrialKey, str]) -> None:
+    if trial.key in seen:
+        raise UserError(f"{folder}: {trial.key} is also in {seen[trial.key]}; score one of them")
+    seen[trial.key] = folder
 
 
-def _key(trial: Trial) -> tuple[str, str, int, int]:
-    return trial.submission, trial.workload, trial.study, trial.trial
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+def _read_record(ledger: str, place: str) -> _Found | None:
+    path = f"{ledger}/{place}/record.json"
+    content = read_bytes(path)
+    if content is None:
         return None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    record = decode_record(content, path)
+    if record.key.place != place:
+        raise UserError(f"{path}: it is of {record.key}, not of its folder")
+    info = ScoredWorkload(
+        name=record.workload,
+        metric=record.metric,
+        direction=record.direction,
+        target=record.target,
+        variant_of=record.variant_of or "",
+    )
+    digest = sha256(content).hexdigest()
+    return _Found(trial=_trial(record), info=info, conditions=_conditions(record), record=record, sha256=digest)
 
 
-def _load(path: str, text: bytes | None) -> dict[str, Any] | None:
-    """The JSON object of a file's text, or None if there is no such file."""
-    if text is None:
-        return None
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); restore it or remove the trial's folder") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not a JSON object; restore it or remove the trial's folder")
-    if content.get("schema") != SCHEMA:
-        raise UserError(
-            f"{path}: ledger schema {content.get('schema')}, this version reads {SCHEMA}; score it with the version that wrote it"
-        )
-    return content
-
-
-def _read_record(ledger: str, place: str, variants: dict[str, str]) -> _Found | None:
-    folder = f"{ledger}/{place}"
-    path = f"{folder}/record.json"
-    text = _read(path)
-    record = _load(path, text)
-    if text is None or record is None:
-        return None
-    try:
-        workload = str(record["workload"])
-        if workload not in variants:
-            variants[workload] = _variant_of(record, folder)
-        info = ScoredWorkload(workload, record["metric"], record["direction"], float(record["target"]), variants[workload])
-        trial = _trial(record, path)
-        conditions = _conditions(record)
-    except KeyError as error:
-        raise UserError(f"{path}: has no field {error}; restore it or remove the trial's folder") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: a field has the wrong type ({error}); restore it or remove the trial's folder") from None
-    if place_of(trial.submission, workload, trial.study, trial.trial) != place:
-        raise UserError(f"{path}: it is of study {trial.study}, trial {trial.trial} of {trial.submission} on {workload}, not of its folder")
-    return _Found(trial, info, conditions, record, sha256(text).hexdigest())
-
-
-def _trial(record: dict[str, Any], path: str) -> Trial:
-    verdict, reached = record["verdict"], record["reached"]
-    if verdict not in VERDICTS:
-        raise UserError(f"{path}: unknown verdict '{verdict}'; it is one of {', '.join(sorted(VERDICTS))}")
-    hit = None
-    if verdict == "reached":
-        if reached is None:
-            raise UserError(f"{path}: the verdict is reached but no row is given; restore it or remove the trial's folder")
-        hit = TargetReached(int(reached["evaluation"]), float(reached["time_s"]), float(reached["step"]), _number(reached["cpu_time_s"]))
-        if not (hit.time_s >= 0 and hit.steps >= 0 and (hit.cpu_time_s >= 0 or hit.cpu_time_s != hit.cpu_time_s)):
-            raise UserError(f"{path}: a negative or missing time at the target; restore it or remove the trial's folder")
-    best, last = record["best_metric"], record["last"]
+def _trial(record: Record) -> Trial:
+    row, last = record.reached, record.last
     return Trial(
-        str(record["submission"]),
-        str(record["workload"]),
-        int(record["study"]),
-        int(record["trial"]),
-        verdict,
-        str(record["reason"] or ""),
-        hit,
-        _number(best),
-        _number(record["time_s"]),
-        _number(record["steps"]),
-        last is not None,
-        0 if last is None else int(last["evaluation"]) + 1,
-        int(record["host_memory_bytes"] or 0),
-        int(record["device_memory_bytes"] or 0),
-        str(record["sandbox"]),
-        max((float(segment.get("speed_deviation") or 0) for segment in record["segments"]), key=abs, default=0.0),
-        str(record["cpu_clock"]),
+        key=record.key,
+        verdict=record.verdict,
+        reason=record.reason,
+        reached=TargetReached(evaluation=row.evaluation, time_s=row.time_s, steps=row.step, cpu_time_s=row.cpu_time_s) if row else None,
+        best_metric=nan if record.best_metric is None else record.best_metric,
+        time_s=record.time_s,
+        steps=record.steps,
+        logged=last is not None,
+        evaluations=0 if last is None else last.evaluation + 1,
+        host_memory_bytes=record.host_memory_bytes,
+        device_memory_bytes=record.device_memory_bytes,
+        sandbox=record.sandbox,
+        speed_deviation=max((segment.speed_deviation or 0.0 for segment in record.segments), key=abs, default=0.0),
+        cpu_clock=record.cpu_clock,
     )
 
 
-def _number(value: float | None) -> float:
-    """A ledger writes null for what is not finite."""
-    return NAN if value is None else float(value)
-
-
-def _variant_of(record: dict[str, Any], folder: str) -> str:
-    """The base workload, from the record or else from the trial's spec; empty for a base workload."""
-    if "variant_of" in record:
-        return str(record["variant_of"] or "")
-    spec = _load(f"{folder}/spec.json", _read(f"{folder}/spec.json"))
-    block = spec.get("workload") if spec else None
-    return str(block.get("variant_of") or "") if isinstance(block, dict) else ""
-
-
-def _conditions(record: dict[str, Any]) -> Conditions:
-    versions = record["versions"]
-    line = f"{record['metric']} {record['direction']} {record['target']:g}, version {record['workload_version']}"
+def _conditions(record: Record) -> Conditions:
     return Conditions(
-        str(record["hardware"]),
-        ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
-        str(record["ruleset"]),
-        str(record["workload"]),
-        line,
-        f"{record['evaluate_every']} examples",
-        f"{record['budget_s']:g} s",
-        f"{record.get('ranks', 1)}",
-        str(record["submission"]),
-        str(record["source_hash"])[:12],
-        str(record["salt"] or "none")[:12],
+        hardware=record.hardware,
+        versions=", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())),
+        ruleset=record.ruleset,
+        workload=record.workload,
+        finish_line=f"{record.metric} {record.direction} {record.target:g}, version {record.workload_version}",
+        evaluate_every=f"{record.evaluate_every} examples",
+        budget_s=f"{record.budget_s:g} s",
+        ranks=str(record.ranks),
+        submission=record.submission,
+        source=record.source_hash[:12],
+        salt=(record.salt or "none")[:12],
     )
 
 
@@ -247,19 +181,10 @@ def _differences(conditions: list[Conditions]) -> Iterator[str]:
                 yield f"{name}{owner}: " + " | ".join(f"{value} ({count} trials)" for value, count in sorted(counts.items()))
 
 
-def _unfinished(folder: str) -> Trial | None:
+def _unfinished(folder: Path) -> Trial | None:
     """A trial that has no record yet, named by its spec, or None where there is none to name it."""
-    spec = _load(f"{folder}/spec.json", _read(f"{folder}/spec.json"))
-    if spec is None:
-        return None
-    block = spec.get("workload")
-    if not isinstance(block, dict):
-        return None
-    workload = f"{block.get('name')}/{block.get('tier')}"
-    try:
-        return without_record(str(spec["submission"]), workload, int(spec["study"]), int(spec["trial"]))
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{folder}/spec.json: damaged; remove the trial's folder") from None
+    spec = read_json(TrialPaths(folder).spec, TrialSpec)
+    return Trial(key=spec.key, verdict="unfinished", reason="no record") if spec else None
 
 
 def _speed_deviations(trials: list[Trial]) -> Iterator[str]:
@@ -267,9 +192,9 @@ def _speed_deviations(trials: list[Trial]) -> Iterator[str]:
         f"{t.submission} on {t.workload}, study {t.study}, trial {t.trial} ({t.speed_deviation:+.0%})" for t in trials if t.speed_deviates
     ]
     if off:
-        more = f"; and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
+        more = f"; and {len(off) - MAX_NAMED} more" if len(off) > MAX_NAMED else ""
         summary = f"{len(off)} trials ran on a machine that was more than {SPEED_TOLERANCE:.0%} off the speed that it was calibrated with"
-        yield f"{summary}: {'; '.join(off[:MOST_NAMED])}{more}"
+        yield f"{summary}: {'; '.join(off[:MAX_NAMED])}{more}"
 
 
 def _notes(pending: list[Trial], infos: Mapping[str, ScoredWorkload], nobody: Set[str]) -> Iterator[str]:

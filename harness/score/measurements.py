@@ -24,12 +24,12 @@ class FinishLine:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What one file says: the first hit, the best metric (NaN: none), the last time and step, the number of rows, the columns it lacks.
+    """What one file says: the first row that reached the target, the best metric (NaN: none), the last time and step, the number of rows, the columns it lacks.
 
     `logged` is false when the file is absent or empty, without even a header.
     """
 
-    hit: TargetReached | None
+    reached: TargetReached | None
     best_metric: float
     time_s: float
     steps: float
@@ -90,11 +90,11 @@ def parse_measurements(data: bytes, line: FinishLine, where: str | Path) -> Meas
     _check_clock(steps, "global_step", where)
     at_target = (metric <= line.target if line.minimize else metric >= line.target) & np.isfinite(times)
     first = int(at_target.argmax())
-    hit = TargetReached(first, float(times[first]), float(steps[first]), np.nan) if at_target[first] else None
+    reached = TargetReached(evaluation=first, time_s=float(times[first]), steps=float(steps[first])) if at_target[first] else None
     known = metric[~np.isnan(metric)]
     best = float(known.min() if line.minimize else known.max()) if len(known) else np.nan
     lacks = tuple(name.decode() for name in (TIME, line.column) if name not in names)
-    return Measurements(hit, best, float(times[-1]), float(steps[-1]), rows, lacks)
+    return Measurements(reached, best, float(times[-1]), float(steps[-1]), rows, lacks)
 
 
 def _numbers(cells: list[bytes], name: bytes, where: str | Path) -> NDArray[np.float64]:

@@ -1,20 +1,18 @@
 """A ledger held against campaign.yaml and signature.json: what is missing, what was not planned, who signed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harness.errors import UserError
-from harness.ledger.campaign import FILE
+from harness.ledger.paths import CAMPAIGN, TrialKey
+from harness.ledger.plan import Plan
+from harness.ledger.record import Record
 from harness.ledger.signature import Standing, contents_of, named, standing
 from harness.ledger.walk import Part
 from harness.score.results import ScoredWorkload, Trial
 
-NAN = float("nan")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Held:
     """What a ledger is as a whole.
 
@@ -29,89 +27,68 @@ class Held:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A trial of the plan, with what its record must say."""
-
-    submission: str
-    workload: str
-    study: int
-    trial: int
-    must: Mapping[str, Any]
-
-
-def hold(part: Part, content: Mapping[str, Any] | None, records: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> Held:
+def hold(part: Part, plan: Plan | None, records: Mapping[str, Record], digests: Mapping[str, str]) -> Held:
     """Holds (a part of) a ledger against its plan and its signature.
 
     Args:
         part: what was asked for.
-        content: that of campaign.yaml, None where there is none.
+        plan: that of campaign.yaml, None where there is none.
         records: by the trial's path in the ledger.
         digests: the sha256 of each record.json likewise.
-
-    Raises:
-        UserError: campaign.yaml lacks a field.
     """
     ledger = Path(part.ledger)
     signed = standing(ledger, contents_of(ledger, digests), part.asks_for)
     line = f"{part.name}: {signed}, digest {signed.digest}"
-    if content is None:
-        campaigns = {str(record["campaign"]) for record in records.values() if record["campaign"] is not None}
-        lost = f"{part.name}: its {FILE} is missing: nobody can tell which trials of campaign {named(campaigns)} are missing"
-        return Held(signed, frozenset(), (), {}, (line, lost) if campaigns else (line,))
-    try:
-        plan = {place: planned for place, planned in _planned(content) if part.asks_for(place)}
-        asked = {planned.workload for planned in plan.values()}
-        workloads = {name: info for name, info in _workloads(content) if name in asked}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{ledger / FILE} is not a campaign's plan ({type(error).__name__}: {error})") from None
-    strays = frozenset(place for place, record in records.items() if place not in plan or not _is(record, plan[place]))
+    if plan is None:
+        campaigns = {record.campaign for record in records.values() if record.campaign is not None}
+        lost = f"{part.name}: its {CAMPAIGN} is missing: nobody can tell which trials of campaign {named(campaigns)} are missing"
+        lines = (line, lost) if campaigns else (line,)
+        return Held(standing=signed, strays=frozenset(), missing=(), workloads={}, lines=lines)
+    planned = {key.place: key for key in plan.trials() if part.asks_for(key.place)}
+    promises = _promises(plan)
+    strays = frozenset(place for place, record in records.items() if place not in planned or not _is(record, planned[place], promises))
     missing = tuple(
-        without_record(planned.submission, planned.workload, planned.study, planned.trial)
-        for place, planned in plan.items()
+        Trial(key=key, verdict="unfinished", reason="no record")
+        for place, key in planned.items()
         if place not in records or place in strays
     )
-    lines = [line]
+    asked = {key.workload for key in planned.values()}
+    lines_found = [line]
     if missing:
         where = {f"{trial.submission} on {trial.workload}" for trial in missing}
-        lines.append(f"{part.name}: {len(missing)} of {len(plan)} planned trials have no record yet and count as missed: {named(where)}")
+        lines_found.append(
+            f"{part.name}: {len(missing)} of {len(planned)} planned trials have no record yet and count as missed: {named(where)}"
+        )
     if strays:
-        lines.append(f"{part.name}: {len(strays)} trials are not those of {FILE} and do not count: {named(set(strays))}")
-    return Held(signed, strays, missing, workloads, tuple(lines))
+        lines_found.append(f"{part.name}: {len(strays)} trials are not those of {CAMPAIGN} and do not count: {named(set(strays))}")
+    return Held(
+        standing=signed,
+        strays=strays,
+        missing=missing,
+        workloads={info.name: info for info in _workloads(plan) if info.name in asked},
+        lines=tuple(lines_found),
+    )
 
 
-def place_of(submission: str, workload: str, study: int, trial: int) -> str:
-    """Returns where a trial lies in its ledger."""
-    return f"{submission}/{workload.replace('/', '-')}/study_{study}/trial_{trial}"
+def _promises(plan: Plan) -> Mapping[tuple[str, str], tuple[object, ...]]:
+    """What the record of a trial must say, by submission and workload; seed, budget and point are for `finishline verify`."""
+    return {
+        (s.name, w.id): (plan.campaign, plan.ruleset.name, s.source_hash, w.version, w.metric, w.direction, w.target, w.variant_of)
+        for s in plan.submissions
+        for w in plan.workloads
+    }
 
 
-def without_record(submission: str, workload: str, study: int, trial: int) -> Trial:
-    """Returns a trial that has no record: nothing is known of it, and it counts as missed."""
-    return Trial(submission, workload, study, trial, "unfinished", "no record", None, NAN, NAN, NAN, False, 0, 0, 0, "")
+def _is(record: Record, key: TrialKey, promises: Mapping[tuple[str, str], tuple[object, ...]]) -> bool:
+    r = record
+    return r.key == key and promises[key.submission, key.workload] == (
+        *(r.campaign, r.ruleset, r.source_hash, r.workload_version),
+        *(r.metric, r.direction, r.target, r.variant_of),
+    )
 
 
-def _planned(content: Mapping[str, Any]) -> Iterator[tuple[str, _Planned]]:
-    """Every trial of a plan by its place, with what its record must say; seed, budget and point are for `finishline verify`."""
-    shared = {"campaign": content["campaign"], "ruleset": content["ruleset"]["name"]}
-    for submission in content["submissions"]:
-        for workload in content["workloads"]:
-            must = shared | {"source_hash": submission["source_hash"], "workload_version": workload["version"]}
-            must |= {name: workload[name] for name in ("metric", "direction", "target", "variant_of")}
-            for study in range(1, content["studies"] + 1):
-                for trial in range(1, content["ruleset"]["trials"] + 1):
-                    planned = _Planned(submission["name"], _name(workload), study, trial, must)
-                    yield place_of(planned.submission, planned.workload, study, trial), planned
-
-
-def _workloads(content: Mapping[str, Any]) -> Iterator[tuple[str, ScoredWorkload]]:
-    for workload in content["workloads"]:
-        name = _name(workload)
-        yield name, ScoredWorkload(name, workload["metric"], workload["direction"], float(workload["target"]), workload["variant_of"] or "")
-
-
-def _name(workload: Mapping[str, Any]) -> str:
-    return f"{workload['name']}/{workload['tier']}"
-
-
-def _is(record: Mapping[str, Any], planned: _Planned) -> bool:
-    return all(record.get(name) == value for name, value in planned.must.items())
+def _workloads(plan: Plan) -> list[ScoredWorkload]:
+    return [
+        ScoredWorkload(name=w.id, metric=w.metric, direction=w.direction, target=w.target, variant_of=w.variant_of or "")
+        for w in plan.workloads
+    ]

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from math import nan
+from typing import Literal, assert_never
+
+from harness.ledger.paths import TrialKey
+from harness.workload import Direction
 
 Clock = Literal["time", "steps", "cpu_time"]
 Rules = Literal["finishline", "algoperf"]
@@ -10,7 +14,7 @@ Source = Literal["ledger", "algoperf"]
 SPEED_TOLERANCE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReached:
     """The first evaluation at or beyond the target: its index in the trial, and the three clocks (seconds, updates, CPU seconds).
 
@@ -20,16 +24,24 @@ class TargetReached:
     evaluation: int
     time_s: float
     steps: float
-    cpu_time_s: float
+    cpu_time_s: float = nan
 
     def on(self, clock: Clock) -> float:
         """The reading of one clock."""
-        return self.time_s if clock == "time" else self.steps if clock == "steps" else self.cpu_time_s
+        match clock:
+            case "time":
+                return self.time_s
+            case "steps":
+                return self.steps
+            case "cpu_time":
+                return self.cpu_time_s
+            case _:
+                assert_never(clock)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One training run. `verdict` is a ledger verdict, or `unfinished` (no record); only a `reached` trial has a `hit`.
+    """One training run. `verdict` is a ledger verdict, or `unfinished` (no record); only a `reached` trial has `reached`.
 
     `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
     `evaluations` counts its rows. `logged` is false for a trial that left no log at all (the reference scorer does not see such a trial).
@@ -37,23 +49,40 @@ class Trial:
     unknown. `cpu_clock` says where its CPU seconds come from: cgroup, proc or partial; empty where there are none.
     """
 
-    submission: str
-    workload: str
-    study: int
-    trial: int
+    key: TrialKey
     verdict: str
     reason: str
-    hit: TargetReached | None
-    best_metric: float
-    time_s: float
-    steps: float
-    logged: bool
-    evaluations: int
-    host_memory_bytes: int
-    device_memory_bytes: int
-    sandbox: str
+    reached: TargetReached | None = None
+    best_metric: float = nan
+    time_s: float = nan
+    steps: float = nan
+    logged: bool = False
+    evaluations: int = 0
+    host_memory_bytes: int = 0
+    device_memory_bytes: int = 0
+    sandbox: str = ""
     speed_deviation: float = 0.0
     cpu_clock: str = ""
+
+    @property
+    def submission(self) -> str:
+        """The submission's name."""
+        return self.key.submission
+
+    @property
+    def workload(self) -> str:
+        """The workload, as name/tier."""
+        return self.key.workload
+
+    @property
+    def study(self) -> int:
+        """The number of the study."""
+        return self.key.study
+
+    @property
+    def trial(self) -> int:
+        """The number of the trial in its study."""
+        return self.key.trial
 
     @property
     def speed_deviates(self) -> bool:
@@ -61,18 +90,18 @@ class Trial:
         return abs(self.speed_deviation) > SPEED_TOLERANCE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWorkload:
     """A finish line. `variant_of` names the base workload of a held-out variant and is empty for a base workload."""
 
     name: str
     metric: str
-    direction: str
+    direction: Direction
     target: float
     variant_of: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """Everything a board is made from.
 

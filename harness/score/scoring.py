@@ -122,7 +122,7 @@ def _entries(results: Results, table: TimesTable, found: Estimate, order: list[i
                 tuple(found.probability_SS[s].tolist()),
                 (int(run.min()), int(run.max())) if len(run) else (0, 0),
                 len(own),
-                sum(trial.hit is not None for trial in own),
+                sum(trial.reached is not None for trial in own),
                 "+".join(sorted({trial.sandbox for trial in own if trial.sandbox})),
                 max((trial.host_memory_bytes for trial in own), default=0),
                 max((trial.device_memory_bytes for trial in own), default=0),

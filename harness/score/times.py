@@ -54,7 +54,7 @@ def tabulate(results: Results, clock: Clock, rules: Rules) -> TimesTable:
     for (s, w), cell in studies.items():
         for k, study in enumerate(sorted(cell)):
             best = _best(cell[study], clock, rules)
-            hit = best.hit if best else None
+            hit = best.reached if best else None
             times[s, w, k] = hit.on(clock) if hit else np.inf
             seconds[s, w, k] = hit.time_s if hit else np.inf
             steps[s, w, k] = hit.steps if hit else np.inf
@@ -67,7 +67,7 @@ def tabulate(results: Results, clock: Clock, rules: Rules) -> TimesTable:
 
 
 def _best(trials: list[Trial], clock: Clock, rules: Rules) -> Trial | None:
-    hits = [(trial, trial.hit) for trial in trials if trial.hit]
+    hits = [(trial, trial.reached) for trial in trials if trial.reached]
     if not hits:
         return None
     if rules == "finishline":

@@ -6,7 +6,7 @@ Source: Dahl et al. 2023, "Benchmarking Neural Network Training Algorithms", on 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from harness.errors import UserError
@@ -148,18 +148,18 @@ def spread(values: Sequence[float]) -> float | None:
 
 def meets(run: Run, target: float, workload: WorkloadConfig) -> bool:
     """Whether the run's best value is at or beyond the target."""
-    return run.best is not None and replace(workload, target=target).valid_met(run.best)
+    return run.best is not None and workload.direction.reached(run.best, target)
 
 
 def _rounded(loss: float, workload: WorkloadConfig) -> float:
     """Returns the value of a `_loss` to four significant digits, on the side that is easier to reach."""
-    minimize = workload.direction == "minimize"
-    context = Context(prec=DIGITS, rounding=ROUND_CEILING if minimize else ROUND_FLOOR)
-    return float(context.create_decimal(repr(loss if minimize else -loss)))
+    sign = workload.direction.sign
+    context = Context(prec=DIGITS, rounding=ROUND_CEILING if sign > 0 else ROUND_FLOOR)
+    return float(context.create_decimal(repr(sign * loss)))
 
 
 def _loss(value: float | None, workload: WorkloadConfig) -> float:
     """The value so that less is better; none is the worst."""
     if value is None:
         return math.inf
-    return value if workload.direction == "minimize" else -value
+    return workload.direction.sign * value

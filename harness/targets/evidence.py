@@ -10,7 +10,7 @@ import yaml
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.targets.arithmetic import BUDGET_FACTOR, Crossing, Proposal, Run, meets, spread
-from harness.targets.runs import Ended, TargetSearch
+from harness.targets.runs import FinishedTrial, TargetSearch
 
 SCHEMA = 1
 WIDTH = 140
@@ -27,7 +27,7 @@ class Evidence:
     runs: tuple[Run, ...]
     repeats: tuple[Run, ...]
     crossings: tuple[Crossing, ...]
-    ended: tuple[Ended, ...]
+    ended: tuple[FinishedTrial, ...]
 
     @property
     def hours(self) -> float:

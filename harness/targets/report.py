@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.ledger.record import Record, Row
+from harness.ledger.record import Record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
 from harness.targets.arithmetic import BUDGET_FACTOR
 from harness.targets.evidence import Evidence
@@ -43,11 +44,12 @@ def in_words(evidence: Evidence, path: Path) -> str:
     assert best.best is not None
     hp = ", ".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in best.hp.items())
     reaching = ", ".join(f"{s.name} {evidence.reaching(s.name)}" for s in evidence.search.submissions)
-    sign = "<=" if workload.direction == "minimize" else ">="
+    relation = workload.direction.relation
     lines = [
         "",
         f"{workload.id}: best of {len(evidence.runs)}: {best.submission}, point {best.point} ({hp}), {workload.metric} {best.best:.4g}",
-        f"  target {workload.metric} {sign} {proposal.target:g} (now {workload.target:g}); test target {sign} {proposal.test_target:.4g}",
+        f"  target {workload.metric} {relation} {proposal.target:g} (now {workload.target:g});"
+        f" test target {relation} {proposal.test_target:.4g}",
         f"  reached by {proposal.reached} of {proposal.repeats} repeats, and by these of {evidence.search.trials} points each: {reaching}",
         f"  median {proposal.median_steps:g} of {workload.step_hint} steps (spread {_percent(proposal.spread_steps)}),"
         f" {proposal.median_seconds:.1f} s (spread {_percent(proposal.spread_seconds)}; {proposal.median_cpu_seconds:.1f} s of CPU)",

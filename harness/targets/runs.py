@@ -3,14 +3,16 @@
 Each stage is a ledger of its own below `out`: `search`, `repeats` and `target_<value>`. More points or seeds later only add to them.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.campaign.plan import PlannedSubmission, plan_submission, single_trial
+from harness.campaign.plan import plan_submission, single_trial
 from harness.errors import UserError
-from harness.ledger.record import RESUMABLE, Record, Row, read_record, read_rows
+from harness.ledger.paths import TrialPaths
+from harness.ledger.plan import PlannedSubmission
+from harness.ledger.record import Record, read_record
+from harness.ledger.rows import Row, read_rows
 from harness.ledger.spec import TrialSpec
 from harness.project.config import RunOptions
 from harness.project.project import Project
@@ -29,7 +31,7 @@ FINISHED = ("reached", "missed", "diverged")
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedTrial:
     """A trial with its record and evaluations."""
 
     spec: TrialSpec
@@ -61,7 +63,7 @@ class TargetSearch:
             yield self._spec(submission, repeat, best.point, "repeat", str(repeat))
 
     def _spec(self, submission: PlannedSubmission, study: int, trial: int, *stream: str) -> TrialSpec:
-        endless = replace(self.workload, target=-NEVER if self.workload.direction == "minimize" else NEVER)
+        endless = replace(self.workload, target=-self.workload.direction.sign * NEVER)
         spec = single_trial(
             self.project,
             submission,
@@ -93,26 +95,26 @@ def ruleset(trials: int) -> Ruleset:
 
 def with_target(spec: TrialSpec, target: float) -> TrialSpec:
     """Returns the same trial, to be ended by this target on the validation split, whatever the test split says: that is to be found out."""
-    anything = NEVER if spec.workload.direction == "minimize" else -NEVER
+    anything = spec.workload.direction.sign * NEVER
     return replace(spec, workload=replace(spec.workload, target=target, test_target=anything))
 
 
-def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, callback: TrialCallback) -> list[Ended]:
+def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, callback: TrialCallback) -> list[FinishedTrial]:
     """Runs the trials that have no result yet, one at a time, and returns all.
 
     Raises:
         UserError: trials crashed or were rejected; the others are run before it says so, and the same command tries these again.
-        Taken: another process runs one of them.
+        LockHeld: another process runs one of them.
     """
     ended = []
     for spec in specs:
         folder = spec.folder(ledger)
-        ended.append(Ended(spec, run_trial(spec, folder, cache, callback), tuple(read_rows(folder / "evals.csv"))))
+        ended.append(FinishedTrial(spec, run_trial(spec, folder, cache, callback), tuple(read_rows(TrialPaths(folder).rows))))
     failed = [e for e in ended if e.record.verdict not in FINISHED]
     if failed:
         first, others = failed[0], f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         failure = f"{first.spec.folder(ledger)}{others} {first.record.verdict}, {first.record.reason}"
-        again = first.record.verdict in RESUMABLE
+        again = first.record.may_go_on
         raise UserError(
             f"targets: {failure}: {'see its log.txt; the same command tries it again' if again else 'take it out of submissions='}"
         )
@@ -122,15 +124,14 @@ def run_all(specs: Sequence[TrialSpec], ledger: Path, cache: Path, callback: Tri
 def to_run(specs: Sequence[TrialSpec], ledger: Path) -> int:
     """Returns how many of the trials have no result yet, or one that is tried again."""
     records = (read_record(spec.folder(ledger)) for spec in specs)
-    return sum(record is None or record.verdict in RESUMABLE for record in records)
+    return sum(record is None or record.may_go_on for record in records)
 
 
-def as_run(ended: Ended) -> Run:
+def as_run(ended: FinishedTrial) -> Run:
     """Returns what the search wants to know of a trial."""
     record = ended.record
-    finite = [row for row in ended.rows if math.isfinite(row.valid_metric)]
-    sign = 1 if ended.spec.workload.direction == "minimize" else -1
-    best = min(finite, key=lambda row: sign * row.valid_metric, default=None)
+    best_metric = ended.spec.workload.direction.best(row.valid_metric for row in ended.rows)
+    best = next((row for row in ended.rows if row.valid_metric == best_metric), None)
     return Run(
         submission=record.submission,
         point=record.trial,
@@ -145,7 +146,7 @@ def as_run(ended: Ended) -> Run:
     )
 
 
-def as_crossing(again: Ended, first: Ended) -> Crossing:
+def as_crossing(again: FinishedTrial, first: FinishedTrial) -> Crossing:
     """Returns where a trial crossed its target, compared with the same trial without one."""
     row = again.record.reached
     pairs = zip(again.rows, first.rows, strict=False)

@@ -8,16 +8,16 @@ The last two are kept; a damaged one is passed over for the one before.
 """
 
 import hashlib
-import json
 import os
 import random
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from safetensors.torch import load_file
@@ -49,6 +49,14 @@ class Position:
 
 
 @dataclass(frozen=True)
+class _Manifest:
+    """The content of position.json."""
+
+    sha256: Mapping[str, str]
+    position: Position
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A whole checkpoint on disk."""
 
@@ -71,7 +79,7 @@ class CheckpointStore:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         digests = {name: copy_durably(path, part / name) for name, path in files.items()}
-        write_atomically(part / POSITION, json.dumps({"sha256": digests, **asdict(position)}))
+        write_atomically(part / POSITION, msgspec.json.encode(_Manifest(sha256=digests, position=position)))
         folder = self._folder / f"step_{position.step:08d}"
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(part, folder)
@@ -85,10 +93,10 @@ class CheckpointStore:
         """Returns the newest whole checkpoint, or None."""
         for folder in self._newest_first():
             try:
-                values = json.loads((folder / POSITION).read_text())
-                if all(sha256(folder / name) == digest for name, digest in values.pop("sha256").items()):
-                    return Checkpoint(folder, Position(**{**values, "reading": Reading(**values["reading"])}))
-            except (OSError, ValueError, KeyError, TypeError):
+                written = msgspec.json.decode((folder / POSITION).read_bytes(), type=_Manifest)
+                if all(sha256(folder / name) == digest for name, digest in written.sha256.items()):
+                    return Checkpoint(folder, written.position)
+            except (OSError, msgspec.DecodeError):
                 continue
         return None
 

@@ -2,7 +2,7 @@
 
 They meet in the ledger alone, in files that are replaced whole:
 
-    <trial>/nodes/order.json    from the referee: which ranks to start, where rank 0 is, from which checkpoint to go on
+    <trial>/nodes/command.json    from the referee: which ranks to start, where rank 0 is, from which checkpoint to go on
     <trial>/nodes/<n>.json      from the helper of node n: a count that goes up while it lives, and what went wrong
     <trial>/nodes/state_<r>.pt  from the helper too: the state of one of its ranks, for the next checkpoint
 
@@ -23,6 +23,7 @@ import msgspec
 from harness.data import prepare
 from harness.errors import UserError
 from harness.files import write_atomically
+from harness.ledger.paths import TrialPaths
 from harness.ledger.spec import TrialSpec
 from harness.machine.hardware import Machine, this_machine
 from harness.project.plugins import load_workload
@@ -33,7 +34,6 @@ from harness.trial.processes import adopt_orphans
 from harness.trial.runner_process import RunnerProcess
 from harness.trial.sandbox import Mounts, build, choose
 
-FOLDER = "nodes"
 BEAT_S = 3.0
 SILENT_S = 45.0
 """A helper that was not heard of for so long is dead, and its node with it."""
@@ -86,7 +86,7 @@ class NodeCoordinator:
             master_host=socket.gethostname() if self.count > 1 else "127.0.0.1",
             master_port=_free_port() if ranks > 1 else 0,
         )
-        self._folder, self._number, self._heard = trial / FOLDER, uuid.uuid4().hex, {}
+        self._folder, self._number, self._heard = TrialPaths(trial).nodes, uuid.uuid4().hex, {}
         if self.count > 1:
             self._folder.mkdir(exist_ok=True)
             self._write(StartCommand(self._job, self._number, self._layout, checkpoint.name if checkpoint else None, machine.fingerprint))
@@ -137,13 +137,13 @@ class NodeCoordinator:
 
     def shut_down(self, trial: Path) -> None:
         """Sends the helpers home."""
-        self._folder = trial / FOLDER
+        self._folder = TrialPaths(trial).nodes
         if self.count > 1 and trial.exists():
             self._folder.mkdir(exist_ok=True)
             self._write(StartCommand(self._job, "home"))
 
     def _write(self, command: StartCommand) -> None:
-        write_atomically(self._folder / "order.json", msgspec.json.encode(command))
+        write_atomically(self._folder / "command.json", msgspec.json.encode(command))
 
 
 def run_remote_ranks(spec: TrialSpec, trial: Path, node: int, job: str, cache: Path) -> None:
@@ -162,7 +162,7 @@ def _serve(command: StartCommand, spec: TrialSpec, trial: Path, node: int, cache
     heartbeat = Heartbeat(command.number, 0, socket.gethostname())
     for failed in _ranks_of(command, spec, trial, node, cache):
         heartbeat = replace(heartbeat, count=heartbeat.count + 1, failed=failed)
-        write_atomically(trial / FOLDER / f"{node}.json", msgspec.json.encode(heartbeat))
+        write_atomically(TrialPaths(trial).nodes / f"{node}.json", msgspec.json.encode(heartbeat))
         if failed is not None:
             return
 
@@ -174,16 +174,16 @@ def _ranks_of(command: StartCommand, spec: TrialSpec, trial: Path, node: int, ca
         yield Failed(verdict="crashed", reason=f"this node is '{machine.fingerprint}' and the first one '{command.fingerprint}'")
     assert command.layout is not None
     workload = load_workload(Path(spec.workload_path), spec.workload)
-    mounts = Mounts.of(workload, Path(spec.workload_path), source=trial / "source", data=prepare(workload, cache, spec.salt))
+    mounts = Mounts.of(workload, Path(spec.workload_path), source=TrialPaths(trial).source, data=prepare(workload, cache, spec.salt))
     sandbox = build(choose(spec.sandbox), mounts, alone=False)
     first = node * command.layout.local_ranks
     layout = msgspec.structs.replace(command.layout, first_rank=first)
     ranks = range(first, first + layout.local_ranks)
-    checkpoint = trial / "checkpoint" / command.checkpoint if command.checkpoint else None
+    checkpoint = TrialPaths(trial).checkpoints / command.checkpoint if command.checkpoint else None
     memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
     with RunnerProcess(sandbox, trial / f"log_{node}.txt", spec.workload.threads, layout.local_ranks) as runner:
         try:
-            task = Task.of(spec.to_json(), sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
+            task = Task.of(spec, sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
             with files_to_restore(checkpoint, ranks) as descriptors:
                 runner.channel.send(task, [runner.step_counter, *descriptors])
             while _read_command(trial) == command:
@@ -192,7 +192,7 @@ def _ranks_of(command: StartCommand, spec: TrialSpec, trial: Path, node: int, ca
                 if isinstance(message, Failed):
                     yield message
                 elif isinstance(message, RankState) and message.rank in ranks:
-                    _keep_state(runner, message.rank, trial / FOLDER)
+                    _keep_state(runner, message.rank, TrialPaths(trial).nodes)
                 elif message is not None:
                     yield Failed(verdict="rejected", reason=f"a rank said {type(message).__name__}, which only rank 0 may say")
                 elif trouble := runner.memory_trouble(memory_bytes):
@@ -225,7 +225,7 @@ def _free_port() -> int:
 
 def _read_command(trial: Path) -> StartCommand | None:
     try:
-        return msgspec.json.decode((trial / FOLDER / "order.json").read_bytes(), type=StartCommand)
+        return msgspec.json.decode((TrialPaths(trial).nodes / "command.json").read_bytes(), type=StartCommand)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from harness.ledger.spec import TrialSpec
 from harness.workload import Evaluation
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Task(Base, frozen=True, kw_only=True):
     and the states of the ranks of this node (`restore`).
     """
 
-    spec: dict[str, Any]
+    spec: TrialSpec
     memory_bytes: int
     workload: str
     source: str
@@ -61,7 +62,7 @@ class Task(Base, frozen=True, kw_only=True):
     layout: RankLayout = RankLayout()
 
     @staticmethod
-    def of(spec: dict[str, Any], mounts: "Mounts", scratch: str, memory_bytes: int, layout: RankLayout, restore: bool) -> "Task":
+    def of(spec: TrialSpec, mounts: "Mounts", scratch: str, memory_bytes: int, layout: RankLayout, restore: bool) -> "Task":
         """Returns the task of a runner that is shown `mounts`."""
         folders = {name: str(getattr(mounts, name)) for name in ("workload", "source", "data")}
         return Task(spec=spec, scratch=scratch, memory_bytes=memory_bytes, layout=layout, restore=restore, **folders)

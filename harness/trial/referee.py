@@ -12,12 +12,13 @@ from typing import NoReturn
 from harness.data import prepare
 from harness.errors import UserError
 from harness.ledger.lock import TrialLock
-from harness.ledger.record import RESUMABLE, Record, Row, read_record
+from harness.ledger.record import Record, read_record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
 from harness.machine.hardware import this_machine, versions
 from harness.machine.probe import probe
 from harness.project.plugins import load_workload
-from harness.trial.callback import Race, TrialCallback, alone
+from harness.trial.callback import StopRule, TrialCallback, never_stop
 from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, Position, files_to_restore, sha256, state_of
 from harness.trial.clock import Clock, Reading
 from harness.trial.coordinator import MEMORY_SHARE, NodeCoordinator
@@ -40,7 +41,7 @@ def run_trial(
     cache: Path,
     callback: TrialCallback,
     timeouts: Timeouts | None = None,
-    race: Race = alone,
+    stop_rule: StopRule = never_stop,
     nodes: NodeCoordinator | None = None,
 ) -> Record:
     """Runs a trial in its folder of the ledger, from the start or from its last checkpoint, and returns its record.
@@ -50,18 +51,18 @@ def run_trial(
 
     Raises:
         UserError: the folder or the data cache cannot be written or has lost a file, or the folder holds another trial.
-        Taken: another process runs this trial.
+        LockHeld: another process runs this trial.
     """
     folder = TrialFolder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with TrialLock(path) as owner:
+        with TrialLock(path) as lock:
             record = read_record(path)
             if record is not None:
                 folder.must_be(spec)
-            if record is None or record.verdict in RESUMABLE:
+            if record is None or record.may_go_on:
                 folder.reopen()
-                record = Referee(spec, folder, cache, callback, timeouts or Timeouts(), owner, race, nodes or NodeCoordinator()).run()
+                record = Referee(spec, folder, cache, callback, timeouts or Timeouts(), lock, stop_rule, nodes or NodeCoordinator()).run()
     except FileNotFoundError as error:
         again = "put it back; the same command goes on from the last checkpoint"
         raise UserError(f"{path} cannot go on, since something is not there ({error.filename or error}): {again}") from error
@@ -82,12 +83,12 @@ class Referee:
         cache: Path,
         callback: TrialCallback,
         timeouts: Timeouts,
-        owner: TrialLock,
-        race: Race,
+        lock: TrialLock,
+        stop_rule: StopRule,
         nodes: NodeCoordinator,
     ) -> None:
-        self.spec, self.folder, self.cache, self.callback, self.timeouts, self.owner = spec, folder, cache, callback, timeouts, owner
-        self.race, self.nodes, self.ranks = race, nodes, spec.workload.ranks
+        self.spec, self.folder, self.cache, self.callback, self.timeouts, self.lock = spec, folder, cache, callback, timeouts, lock
+        self.stop_rule, self.nodes, self.ranks = stop_rule, nodes, spec.workload.ranks
         self.rows: list[Row] = []
         self.weights_sha256: str | None = None
         self.step = self.examples = self.host_memory_bytes = self.device_memory_bytes = 0
@@ -104,7 +105,7 @@ class Referee:
         self.probe = probe(self.spec, machine)
         checkpoint = self.folder.checkpoints.latest()
         self.callback.on_start(self.spec)
-        if checkpoint is None and (why := self.race(self.spec, None)):
+        if checkpoint is None and (why := self.stop_rule(self.spec, None)):
             self.clock = Clock(lambda: 0.0)
             return self._close(TrialEnded("stopped", f"not started: {why}"), mode)
         mounts = Mounts.of(workload, Path(self.spec.workload_path), source=self.folder.source, data=data)
@@ -118,14 +119,14 @@ class Referee:
                 runner=runner,
                 clock=self.clock,
                 timeouts=self.timeouts,
-                owner=self.owner,
+                lock=self.lock,
                 callback=self.callback,
                 nodes=self.nodes,
                 memory_bytes=memory_bytes,
                 gpus=GpuWatch() if machine.accelerators else None,
             )
             try:
-                task = Task.of(self.spec.to_json(), sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
+                task = Task.of(self.spec, sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
                 with files_to_restore(checkpoint.folder if checkpoint else None, range(layout.local_ranks)) as descriptors:
                     self.session.send(task, [runner.step_counter, *descriptors])
                 self.evaluator = Evaluator(workload, data)
@@ -245,7 +246,7 @@ class Referee:
             raise TrialEnded("diverged", reason)
         if last:
             raise TrialEnded("missed", f"the submission was done after {self.step} steps; {self._best_in_words()}")
-        if why := self.race(self.spec, row):
+        if why := self.stop_rule(self.spec, row):
             raise TrialEnded("stopped", why)
         self.session.resume(evaluation)
 
@@ -263,11 +264,11 @@ class Referee:
             raise TrialEnded("rejected", f"the weights handed in are not those of the workload's model: {error}") from None
         try:
             evaluation = self.evaluator.valid()
-            met = self.spec.workload.valid_met(evaluation.metric) and math.isfinite(evaluation.loss)
+            met = self.spec.workload.valid_reached(evaluation.metric) and math.isfinite(evaluation.loss)
             test_metric = self.evaluator.test().metric if met else None
         except Exception as error:
             raise TrialEnded("stopped", f"the evaluation itself failed, not the submission: {type(error).__name__}: {error}") from error
-        if self.spec.workload.met(evaluation.metric, test_metric):
+        if self.spec.workload.reached(evaluation.metric, test_metric):
             self.weights_sha256 = self.folder.keep_weights(path_of(weights))
         return evaluation, test_metric
 
@@ -297,9 +298,8 @@ class Referee:
         return TrialEnded("timed_out", f"{used_up}, and the runner did not answer within {self.timeouts.answer_s:g} s of it")
 
     def _best(self, column: str = "valid_metric") -> float | None:
-        metrics = [value for row in self.rows if (value := getattr(row, column)) is not None and math.isfinite(value)]
-        pick = min if self.spec.workload.direction == "minimize" else max
-        return pick(metrics) if metrics else None
+        values = (getattr(row, column) for row in self.rows)
+        return self.spec.workload.direction.best(value for value in values if value is not None)
 
     def _best_in_words(self) -> str:
         best, test, workload = self._best(), self._best("test_metric"), self.spec.workload
@@ -309,7 +309,7 @@ class Referee:
         return f"best {workload.metric} {best:.4g}, target {workload.target:g}{tested}"
 
     def _close(self, ended: TrialEnded, sandbox: str) -> Record:
-        self.owner.heartbeat()
+        self.lock.heartbeat()
         record = self._record(ended, sandbox)
         self.folder.close(record)
         return record

@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.ledger.spec import TrialSpec
 from harness.project.plugins import load_submission, load_workload
 from harness.seeds import stream_seed
 from harness.stream import Stream
@@ -73,7 +72,7 @@ class Runner:
     def __init__(self, channel: Channel[FromReferee], task: Task, rank: int, descriptors: list[int]) -> None:
         self.channel = channel
         self.ranks = Ranks(rank, task.layout.ranks)
-        self.spec = TrialSpec.from_json(task.spec)
+        self.spec = task.spec
         self.source = Path(task.source)
         counter, *checkpoint = descriptors
         self.step_counter = mmap.mmap(counter if rank == 0 else -1, mmap.PAGESIZE)
@@ -349,7 +348,7 @@ def main() -> None:
     try:
         set_limits(task.memory_bytes)
         os.chdir(task.scratch)
-        threads = task.spec["workload"]["threads"]
+        threads = task.spec.workload.threads
         rank = fork(task.layout, threads, channel.send)
         torch.set_num_threads(threads)
         Runner(channel, task, rank, descriptors).train()

@@ -60,7 +60,7 @@ class Session:
         runner: the process, which has its task.
         clock: the trial's clock, which stands.
         timeouts: for the runner.
-        owner: the trial's lock, whose heartbeat goes on.
+        lock: the trial's lock, whose heartbeat goes on.
         watcher: is told the progress, and may ask for a checkpoint.
         nodes: further nodes of the trial.
         memory_bytes: what the runner's processes may take together.
@@ -74,7 +74,7 @@ class Session:
         runner: RunnerProcess,
         clock: Clock,
         timeouts: Timeouts,
-        owner: TrialLock,
+        lock: TrialLock,
         callback: TrialCallback,
         nodes: NodeCoordinator,
         memory_bytes: int,
@@ -82,7 +82,7 @@ class Session:
     ) -> None:
         self.runner, self.clock = runner, clock
         self.host_memory_bytes = 0
-        self._spec, self._timeouts, self._owner, self._callback, self._nodes = spec, timeouts, owner, callback, nodes
+        self._spec, self._timeouts, self._lock, self._callback, self._nodes = spec, timeouts, lock, callback, nodes
         self._memory_bytes, self._gpus = memory_bytes, gpus
         self._watched_s = 0.0
         self._rank_states: dict[int, int] = {}
@@ -172,7 +172,7 @@ class Session:
         self.clock.stop("evaluation")
         if self._gpus is not None:
             self._gpus.frozen()
-        self._owner.heartbeat()
+        self._lock.heartbeat()
         self._watch()
         self.host_memory_bytes = max(self.host_memory_bytes, self.runner.tree.peak_memory_bytes())
 
@@ -195,7 +195,7 @@ class Session:
         if time.monotonic() < self._watched_s + WATCH_PERIOD_S:
             return
         self._watched_s = time.monotonic()
-        self._owner.heartbeat()
+        self._lock.heartbeat()
         if failed := self._nodes.trouble():
             raise TrialEnded(failed.verdict, failed.reason)
         if trouble := self.runner.memory_trouble(self._memory_bytes):  # defence: memory is watched

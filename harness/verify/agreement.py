@@ -1,19 +1,19 @@
 """Do spec, record, source and weights of a trial agree with each other, with the folder's name and with the project?"""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from harness.errors import UserError
 from harness.ledger.chain import genesis
-from harness.ledger.record import Record, last_chain, unchained
+from harness.ledger.record import Record
+from harness.ledger.rows import first_unchained, last_chain
+from harness.ledger.segments import read_environment
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
 from harness.trial.checkpoint import sha256
 from harness.trial.source import hash_folder
 from harness.verify.trial import Trial
-from harness.workload import WorkloadConfig
 
 OTHER_MEANING = ("workload", "sandbox")
 """Fields of both that say different things: the record has the workload's name and the sandbox that really was."""
@@ -40,10 +40,10 @@ def agreement(trial: Trial) -> Iterator[str]:
 
 def chain(trial: Trial) -> Iterator[str]:
     """Yields where record, rows and spec are not those that were chained together."""
-    path, record = trial.folder / "evals.csv", trial.record
-    if record.spec_sha256 != genesis(trial.folder / "spec.json"):
+    path, record = trial.files.rows, trial.record
+    if record.spec_sha256 != genesis(trial.files.spec):
         yield "spec.json does not hash to spec_sha256: it was changed"
-    if (number := unchained(path)) is not None:
+    if (number := first_unchained(path)) is not None:
         yield f"evals.csv: the chain breaks at line {number + 2}: a row was changed, added or taken out, or spec.json was changed"
     if record.chain != last_chain(path):
         yield "record.json: chain is not that of the last row of evals.csv: rows were changed, added or taken out"
@@ -51,7 +51,7 @@ def chain(trial: Trial) -> Iterator[str]:
 
 def source(trial: Trial) -> Iterator[str]:
     """Yields a finding when source/ is not what ran."""
-    folder = trial.folder / "source"
+    folder = trial.files.source
     if not folder.is_dir():
         yield "source/ is missing"
     elif hash_folder(folder) != trial.spec.source_hash:
@@ -60,7 +60,7 @@ def source(trial: Trial) -> Iterator[str]:
 
 def weights_file(trial: Trial) -> Iterator[str]:
     """Yields a finding when target.safetensors is not the file of the record."""
-    path, record = trial.folder / "target.safetensors", trial.record
+    path, record = trial.files.weights, trial.record
     if record.verdict != "reached":
         if path.exists() or record.weights_sha256 is not None:
             yield f"there are weights that met the target, but the verdict is {record.verdict}"
@@ -78,26 +78,24 @@ def workload_version(trial: Trial, project: Project) -> Iterator[str]:
     except UserError as error:
         yield str(error)
         return
-    mine, its = _plain(ours), _plain(config)
-    different = [f"{name} {its[name]} (project: {mine[name]})" for name in mine if mine[name] != its[name]]
+    names = [field.name for field in fields(config) if getattr(ours, field.name) != getattr(config, field.name)]
+    different = [f"{name} {getattr(config, name)} (project: {getattr(ours, name)})" for name in names]
     if different:
         yield f"spec.json: another version of {config.id} than the project's, with {', '.join(different)}"
 
 
 def _environment(trial: Trial) -> Iterator[str]:
     try:
-        there = json.loads((trial.folder / "environment.json").read_text())["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
-        yield "environment.json is missing or damaged"
+        there = read_environment(trial.folder)
+    except UserError as error:
+        yield str(error)
         return
-    yield from _differs("record.json: hardware", trial.record.hardware, "environment.json", there)
+    if there is None:
+        yield "environment.json is missing"
+    else:
+        yield from _differs("record.json: hardware", trial.record.hardware, "environment.json", there.fingerprint)
 
 
 def _differs(what: str, ours: Any, where: str, theirs: Any) -> Iterator[str]:
-    if json.dumps(ours, sort_keys=True) != json.dumps(theirs, sort_keys=True):
+    if ours != theirs:
         yield f"{what} is {ours}, {where} says {theirs}"
-
-
-def _plain(config: WorkloadConfig) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
-    return values

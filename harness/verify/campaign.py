@@ -1,14 +1,15 @@
 """Are the trials of a ledger those of its plan, each once?"""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.campaign.plan import read_plan
+from harness.campaign.plan import specs
 from harness.errors import UserError
-from harness.ledger.signature import named
+from harness.ledger.paths import TrialPaths
+from harness.ledger.plan import read_plan
+from harness.ledger.signature import file_sha256, named
 from harness.ledger.spec import TrialSpec
 from harness.ledger.walk import Part
 from harness.project.project import Project
@@ -43,9 +44,9 @@ def planned(part: Part, project: Project) -> Planned:
         return Planned({}, (), True, str(error))
     if plan is None:
         return Planned({}, (), False)
-    trials = {spec.folder(ledger): spec for spec in plan.trials(project)}
-    asked = {folder: spec for folder, spec in trials.items() if part.asks_for(folder.relative_to(ledger).as_posix())}
-    missing = tuple(folder.relative_to(ledger).as_posix() for folder in asked if not (folder / "record.json").exists())
+    trials = {spec.folder(ledger): spec for spec in specs(plan, project)}
+    asked = {folder: spec for folder, spec in trials.items() if part.asks_for(spec.key.place)}
+    missing = tuple(spec.key.place for folder, spec in asked.items() if not TrialPaths(folder).record.exists())
     return Planned(asked, missing, True)
 
 
@@ -57,9 +58,10 @@ def off_plan(folder: Path, spec: TrialSpec | None, plan: Planned) -> list[str]:
         return [f"it is of campaign {spec.campaign}, but there is no campaign.yaml"] if spec and spec.campaign is not None else []
     if folder not in plan.trials:
         return ["it is not a trial of campaign.yaml"]
-    ours, theirs = asdict(spec) if spec else {}, asdict(plan.trials[folder])
-    different = [name for name in ours if ours[name] != theirs[name] and not name.endswith("_path")]
-    return [f"spec.json: {name} is {ours[name]}, by the plan {theirs[name]}" for name in different]
+    if spec is None:
+        return []
+    by_plan = plan.trials[folder]
+    return [f"spec.json: {name} is {getattr(spec, name)}, by the plan {getattr(by_plan, name)}" for name in spec.differences(by_plan)]
 
 
 def repeats(trials: Sequence[Trial]) -> Problems:
@@ -67,8 +69,8 @@ def repeats(trials: Sequence[Trial]) -> Problems:
     problems: Problems = {}
     seen: dict[Any, Trial] = {}
     for trial in trials:
-        spec, content = trial.spec, (trial.folder / "evals.csv")
-        digest = hashlib.sha256(content.read_bytes()).hexdigest() if trial.rows else None
+        spec = trial.spec
+        digest = file_sha256(trial.files.rows) if trial.rows else None
         place = (spec.submission, spec.workload.id)
         keys: dict[tuple[Any, ...], str] = {
             ("seed", trial.ledger, *place, spec.seed): f"seed {spec.seed} was used before, by",

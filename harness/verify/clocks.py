@@ -9,7 +9,8 @@ readings on two crowded cores the two looks were at most 30 microseconds apart; 
 
 from collections.abc import Iterator
 
-from harness.ledger.record import Record, Row
+from harness.ledger.record import Record
+from harness.ledger.rows import Row
 from harness.verify.trial import Trial
 
 GAP_S = 0.1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 
-from harness.ledger.record import Row
+from harness.ledger.rows import Row
 from harness.verify.trial import Trial
 from harness.workload import WorkloadConfig
 
@@ -51,12 +51,12 @@ def due(trial: Trial) -> Iterator[str]:
 
 def at_target(config: WorkloadConfig, row: Row) -> bool:
     """Whether an evaluation is at the target on the validation split, and the test split is evaluated, too."""
-    return math.isfinite(row.valid_loss) and config.valid_met(row.valid_metric)
+    return math.isfinite(row.valid_loss) and config.valid_reached(row.valid_metric)
 
 
 def reached(config: WorkloadConfig, row: Row) -> bool:
     """Whether an evaluation ends its trial: it is at every target that there is."""
-    return at_target(config, row) and config.met(row.valid_metric, row.test_metric)
+    return at_target(config, row) and config.reached(row.valid_metric, row.test_metric)
 
 
 def target(trial: Trial) -> Iterator[str]:
@@ -66,11 +66,11 @@ def target(trial: Trial) -> Iterator[str]:
     hits = [row for row in rows if reached(config, row)]
     for row in hits:
         if row is not rows[-1]:
-            yield f"evals.csv: evaluation {row.evaluation} met the target ({row.valid_metric:g}), but the trial went on"
+            yield f"evals.csv: evaluation {row.evaluation} reached the target ({row.valid_metric:g}), but the trial went on"
     if hits and record.verdict != "reached":
-        yield f"the verdict is {record.verdict}, but evaluation {hits[0].evaluation} met the target"
+        yield f"the verdict is {record.verdict}, but evaluation {hits[0].evaluation} reached the target"
     if not hits and record.verdict == "reached":
-        yield "the verdict is reached, but no evaluation met the target"
+        yield "the verdict is reached, but no evaluation reached the target"
     for row in rows:
         if (row.test_metric is not None) != at_target(config, row):
             yield f"evals.csv: evaluation {row.evaluation} has {'no' if row.test_metric is None else 'a'} test metric"
@@ -88,8 +88,7 @@ def summary(trial: Trial) -> Iterator[str]:
     last = rows[-1] if rows else None
     yield from _same_row("last", record.last, last)
     yield from _same_row("reached", record.reached, last if record.verdict == "reached" else None)
-    metrics = [row.valid_metric for row in rows if math.isfinite(row.valid_metric)]
-    best = (min if record.direction == "minimize" else max)(metrics) if metrics else None
+    best = record.direction.best(row.valid_metric for row in rows)
     if record.best_metric != best:
         yield f"record.json: best_metric is {record.best_metric}, evals.csv says {best}"
     if last is not None:

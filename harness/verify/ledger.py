@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.ledger.paths import CAMPAIGN, SIGNATURE, TrialPaths
 from harness.ledger.signature import Standing, fingerprint
 from harness.project.project import Project
 from harness.verify import agreement, campaign, clocks, evaluations
-from harness.verify.trial import Found, Trial, ledger_of
+from harness.verify.trial import Found, Trial
 from harness.verify.weights import Reevaluation
 
 CHECKS: tuple[Callable[[Trial], Iterable[str]], ...] = (
@@ -49,13 +50,13 @@ def verify(found: Found, project: Project, cache: Path | None, key: str | None =
     for part in found.parts:
         plan, ledger = plans[part.ledger], Path(part.ledger)
         if plan.damage or plan.missing:
-            yield Verified(ledger, "campaign.yaml", "", "", tuple(filter(None, [plan.damage, plan.missing_in_words])))
+            yield Verified(ledger, CAMPAIGN, "", "", tuple(filter(None, [plan.damage, plan.missing_in_words])))
         if problems := signed_by(found.standing(part), key):
-            yield Verified(ledger, "signature.json", "", "", tuple(problems))
+            yield Verified(ledger, SIGNATURE, "", "", tuple(problems))
     for folder, why in found.damaged.items():
-        ledger = ledger_of(folder)
-        off = campaign.off_plan(folder, None, plans[str(ledger)])
-        yield Verified(ledger, folder.relative_to(ledger).as_posix(), "unreadable", "", (*why, *off))
+        where = TrialPaths(folder)
+        off = campaign.off_plan(folder, None, plans[str(where.ledger)])
+        yield Verified(where.ledger, where.place, "unreadable", "", (*why, *off))
     repeated = campaign.repeats(found.trials)
     again = Reevaluation(project, cache) if cache else None
     for trial in _by_workload(found.trials):
@@ -65,7 +66,7 @@ def verify(found: Found, project: Project, cache: Path | None, key: str | None =
             problems.append(f"spec.json: salt is {trial.spec.salt}, the commitment to the one given is {salt}")
         version = list(agreement.workload_version(trial, project))
         how = "-"
-        if again and trial.record.reached is not None and (trial.folder / "target.safetensors").exists():
+        if again and trial.record.reached is not None and trial.files.weights.exists():
             lacks_salt = not version and again.lacks_salt(trial)
             exactly = "to the last bit" if again.tolerance(trial) == 0 else f"to {again.tolerance(trial):g}"
             how = "no" if version else "no, needs salt=" if lacks_salt else exactly

@@ -1,22 +1,23 @@
 """The trials below some folders, read from disk without trusting a file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.ledger.record import HEADER, Record, Row, read_record, read_rows
+from harness.ledger.paths import TrialPaths
+from harness.ledger.record import Record, read_record
+from harness.ledger.rows import Row, read_rows, torn
 from harness.ledger.signature import Contents, Standing, contents_of, file_sha256, standing
 from harness.ledger.spec import TrialSpec, read_spec
 from harness.ledger.walk import Part, find_parts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One ended trial: its folder, the ledger that it lies in, and what its files say."""
+    """One trial that has ended, and what its files say."""
 
-    folder: Path
-    ledger: Path
+    files: TrialPaths
     spec: TrialSpec
     record: Record
     rows: Sequence[Row]
@@ -24,7 +25,17 @@ class Trial:
     @property
     def name(self) -> str:
         """Where it lies in its ledger."""
-        return self.folder.relative_to(self.ledger).as_posix()
+        return self.files.place
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.files.folder
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger that it lies in."""
+        return self.files.ledger
 
 
 @dataclass
@@ -38,7 +49,7 @@ class Found:
 
     def contents(self, part: Part) -> Contents:
         """Returns what there is to sign in (a part of) a ledger."""
-        records = {trial: file_sha256(Path(part.ledger, trial, "record.json")) for trial in part.trials}
+        records = {trial: file_sha256(TrialPaths(Path(part.ledger, trial)).record) for trial in part.trials}
         return contents_of(Path(part.ledger), {trial: digest for trial, digest in records.items() if digest is not None})
 
     def standing(self, part: Part) -> Standing:
@@ -63,38 +74,25 @@ def find(paths: Sequence[Path]) -> Found:
 
 
 def _read(folder: Path, found: Found) -> None:
-    if not (folder / "record.json").exists():
+    paths = TrialPaths(folder)
+    if not paths.record.exists():
         found.unfinished.append(folder)
         return
     problems: list[str] = []
     spec: TrialSpec | None = None
     record: Record | None = None
     try:
-        spec = read_spec(folder / "spec.json")
-    except (UserError, TypeError, AttributeError) as error:
-        missing = not (folder / "spec.json").exists()
-        problems.append("there is a record.json but no spec.json" if missing else str(error))
+        spec = read_spec(paths.spec)
+    except UserError as error:
+        problems.append(str(error) if paths.spec.exists() else "there is a record.json but no spec.json")
     try:
         record = read_record(folder)
-    except (UserError, OSError) as error:
+    except UserError as error:
         problems.append(str(error))
-    rows = read_rows(folder / "evals.csv")
-    problems += _torn(folder / "evals.csv", len(rows))
+    rows = read_rows(paths.rows)
+    if problem := torn(paths.rows, len(rows)):
+        problems.append(problem)
     if spec is None or record is None or problems:
         found.damaged[folder] = problems
     else:
-        found.trials.append(Trial(folder, ledger_of(folder), spec, record, rows))
-
-
-def _torn(path: Path, rows: int) -> Iterator[str]:
-    """Yields what is not a row: an ended trial has none of these."""
-    lines = path.read_bytes().decode(errors="replace").split("\n") if path.exists() else []
-    if lines and lines[0] != HEADER:
-        yield "evals.csv: the header is not that of a ledger"
-    if lines and (len(lines) - 2 != rows or lines[-1]):
-        yield f"evals.csv: line {rows + 2} is not a row"
-
-
-def ledger_of(folder: Path) -> Path:
-    """Returns the ledger that a trial's folder lies in: <ledger>/<submission>/<workload>/study_<k>/trial_<i>."""
-    return folder.parents[3]
+        found.trials.append(Trial(files=paths, spec=spec, record=record, rows=rows))

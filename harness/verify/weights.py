@@ -36,7 +36,7 @@ class Reevaluation:
         assert row is not None
         evaluator = self._of(trial)
         try:
-            evaluator.load(trial.folder / "target.safetensors")
+            evaluator.load(trial.files.weights)
         except Exception as error:
             yield f"target.safetensors: {' '.join(str(error).split())}"
             return

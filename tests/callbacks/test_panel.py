@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.callbacks.panel import Panel, Relayed
-from harness.ledger.record import Row
+from harness.ledger.rows import Row
 from tests.conftest import World
 
 SAYS = """

@@ -19,7 +19,8 @@ from harness.callbacks.callback_list import CallbackList, with_callbacks
 from harness.callbacks.display import Display
 from harness.callbacks.wandb import WandbCallback, has_key, run_id
 from harness.cli import PROJECT, main
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.ledger.spec import TrialSpec
 from harness.trial.cgroup import PREFIX
 from harness.trial.referee import run_trial

@@ -1,17 +1,17 @@
 """Where a campaign stands, from a ledger that the test writes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.campaign.plan import Plan
 from harness.campaign.status import read_status, trial_states
 from harness.ledger.lock import TrialLock
+from harness.ledger.plan import Plan
 from harness.project.rulesets import Ruleset
 from tests.campaign.test_plan import plan
 from tests.conftest import World
+from tests.score.builders import write_trial
 
 
 @pytest.fixture
@@ -21,10 +21,8 @@ def small(world: World) -> Plan:
 
 
 def record(ledger: Path, submission: str, study: int, trial: int, verdict: str, wall_s: float) -> Path:
-    folder = ledger / submission / "toy-cpu" / f"study_{study}" / f"trial_{trial}"
-    folder.mkdir(parents=True)
-    (folder / "record.json").write_text(json.dumps({"verdict": verdict, "reason": "why", "time_s": wall_s / 2, "wall_s": wall_s}))
-    return folder
+    time_s = wall_s / 2 if verdict == "reached" else None
+    return write_trial(ledger, submission, "toy/cpu", study, trial, time_s, verdict=verdict, reason="why", wall_s=wall_s)
 
 
 def test_an_empty_ledger_waits_and_costs_its_budgets(small: Plan, tmp_path: Path) -> None:
@@ -50,7 +48,11 @@ def test_counts_reasons_and_forecast(small: Plan, tmp_path: Path) -> None:
     assert status.forecast_s == 2 * 20 + 3 * 2
 
 
-def test_a_half_written_record_is_not_read(small: Plan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"schema": 3}', '{"schema": 3, "verdict": "reached", "rea'])
+def test_a_damaged_record_is_not_taken_for_a_trial_that_waits(small: Plan, tmp_path: Path, damage: str) -> None:
     folder = record(tmp_path, "one", 1, 1, "reached", 10.0)
-    (folder / "record.json").write_text('{"verdict": "reached", "rea')
-    assert trial_states(small, tmp_path)[0].state == "waiting"
+    (folder / "record.json").write_text(damage)
+    state = trial_states(small, tmp_path)[0]
+    assert state.state == "damaged"
+    assert str(folder / "record.json") in state.reason
+    assert read_status(small, tmp_path).cells[0].failures == (f"study 1, trial 1: damaged, {state.reason}",)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.launch.preemption import PreemptionHandler
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.ledger.spec import TrialSpec
 from harness.trial.referee import run_trial
 from tests.conftest import Silent, World
@@ -58,7 +59,7 @@ def test_a_trial_that_is_told_to_stop_goes_on_later(world: World, number: int) -
         run_trial(spec, folder, world.cache, Signals(notice, number))
     assert read_record(folder) is None
     assert len(read_rows(folder / "evals.csv")) == 2
-    assert not (folder / "owner.json").exists()
+    assert not (folder / "lock.json").exists()
     record = run_trial(spec, folder, world.cache, Silent())
     assert record.verdict == "reached"
     assert len(record.segments) == 2

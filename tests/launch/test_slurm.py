@@ -335,8 +335,8 @@ def test_a_line_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
 
 def test_an_owner_counts_that_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
-    (tmp_path / "owner.json").write_text("{}")
+    (tmp_path / "lock.json").write_text("{}")
     assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
     beats = iter(range(10))
-    monkeypatch.setattr(task.time, "sleep", lambda seconds: os.utime(tmp_path / "owner.json", (0, next(beats))))
+    monkeypatch.setattr(task.time, "sleep", lambda seconds: os.utime(tmp_path / "lock.json", (0, next(beats))))
     assert somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=60.0)

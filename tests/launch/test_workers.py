@@ -53,7 +53,7 @@ def test_none_outlives_the_launch(project: World, number: int) -> None:
     error = launched.communicate()[1]
     if number == signal.SIGINT:
         assert "goes on from the last checkpoint" in error
-        assert not list((project.root / "ledger").rglob("owner.json"))
+        assert not list((project.root / "ledger").rglob("lock.json"))
         assert not (project.root / "ledger" / "jobs").exists()
     else:
         psutil.wait_procs(processes_of(project.root))

@@ -18,32 +18,32 @@ def test_the_second_leaves(tmp_path: Path) -> None:
     with TrialLock(tmp_path) as first:
         with pytest.raises(LockHeld, match=f"is being run by process {os.getpid()}"), TrialLock(tmp_path):
             pass
-        first.beat()
+        first.heartbeat()
     assert list(tmp_path.iterdir()) == []
     with TrialLock(tmp_path):
         pass
 
 
 def test_a_dead_process_is_taken_over_from(tmp_path: Path) -> None:
-    take = f"Owner(Path({str(tmp_path)!r})).__enter__()"
-    code = f"import os; from pathlib import Path; from harness.ledger.lock import Owner; {take}; os._exit(0)"
+    take = f"TrialLock(Path({str(tmp_path)!r})).__enter__()"
+    code = f"import os; from pathlib import Path; from harness.ledger.lock import TrialLock; {take}; os._exit(0)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
-    assert read_lock(tmp_path / "owner.json") is not None
+    assert read_lock(tmp_path / "lock.json") is not None
     with TrialLock(tmp_path) as owner:
-        owner.beat()
+        owner.heartbeat()
 
 
 def test_a_reused_process_number_is_not_the_owner(tmp_path: Path) -> None:
     with TrialLock(tmp_path):
-        holder = json.loads((tmp_path / "owner.json").read_text())
-    (tmp_path / "owner.json").write_text(json.dumps({**holder, "started": holder["started"] - 1000}))
+        holder = json.loads((tmp_path / "lock.json").read_text())
+    (tmp_path / "lock.json").write_text(json.dumps({**holder, "started": holder["started"] - 1000}))
     with TrialLock(tmp_path):
         pass
 
 
 @pytest.mark.parametrize(("age_s", "taken"), [(0.0, True), (STALE_S / 2, True), (STALE_S + 5, False)])
 def test_another_host_is_judged_by_its_beats(tmp_path: Path, age_s: float, taken: bool) -> None:
-    file = tmp_path / "owner.json"
+    file = tmp_path / "lock.json"
     file.write_text(json.dumps(asdict(LockInfo("elsewhere", 1, 0.0, "x"))))
     os.utime(file, (time.time() - age_s, time.time() - age_s))
     if taken:
@@ -51,20 +51,20 @@ def test_another_host_is_judged_by_its_beats(tmp_path: Path, age_s: float, taken
             pass
     else:
         with TrialLock(tmp_path) as owner:
-            owner.beat()
+            owner.heartbeat()
 
 
 def test_who_lost_it_finds_out(tmp_path: Path) -> None:
     with TrialLock(tmp_path) as owner:
-        (tmp_path / "owner.json").write_text(json.dumps(asdict(LockInfo("elsewhere", 1, 0.0, "x"))))
+        (tmp_path / "lock.json").write_text(json.dumps(asdict(LockInfo("elsewhere", 1, 0.0, "x"))))
         with pytest.raises(LockHeld, match="taken over by process 1 on elsewhere"):
-            owner.beat()
-    assert read_lock(tmp_path / "owner.json").host == "elsewhere"
+            owner.heartbeat()
+    assert read_lock(tmp_path / "lock.json").host == "elsewhere"
 
 
 @pytest.mark.parametrize("junk", ["", "{", "[]", '{"host": 1}'])
 def test_a_torn_file_is_nobodys(tmp_path: Path, junk: str) -> None:
-    (tmp_path / "owner.json").write_text(junk)
+    (tmp_path / "lock.json").write_text(junk)
     with TrialLock(tmp_path):
         pass
 
@@ -77,7 +77,7 @@ def contend(folder: Path, barrier: object, results: object) -> None:
                 inside = folder / "inside"
                 descriptor = os.open(inside, os.O_CREAT | os.O_EXCL)
                 os.close(descriptor)
-                owner.beat()
+                owner.heartbeat()
                 inside.unlink()
                 results.put("ran")
         except LockHeld:

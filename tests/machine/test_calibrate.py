@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.campaign.plan import read_plan
 from harness.cli import PROJECT, main
 from harness.errors import UserError
+from harness.ledger.plan import read_plan
 from harness.machine.calibration import calibrated_speed, read_calibration, with_budgets
 from harness.machine.hardware import this_machine
 from harness.project.project import Project

@@ -14,11 +14,12 @@ from harness.errors import UserError
 from harness.racing import order as orders
 from harness.racing.race import Race, TrialKey, still_settled
 from harness.racing.replay import RecordedTrial, play
-from harness.racing.time_bounds import NEVER, WAITING, TimeBounds, median, reached, running, smallest_change, study
+from harness.racing.time_bounds import NEVER, UNKNOWN, TimeBounds, median, reached, running, smallest_change, study
 from harness.score.profiles import apply_chain, exact_score, performance_ratios, profile, ranks
-from harness.score.results import Results, ScoredWorkload, TargetReached, Trial
+from harness.score.results import Results, TargetReached, Trial
 from harness.score.times import median as median_of
 from harness.score.times import tabulate
+from tests.score.builders import scored
 
 TAUS = np.linspace(1, 4, 31)
 Times = dict[TrialKey, float]
@@ -39,7 +40,7 @@ def rule(race: Race, key: TrialKey, time: float) -> str | None:
 
 
 def test_a_trial_stops_when_its_study_has_a_faster_one() -> None:
-    race = Race({"w": ""}, cell("a", "w", (reached(10), running(0)), WAITING, WAITING))
+    race = Race({"w": ""}, cell("a", "w", (reached(10), running(0)), UNKNOWN, UNKNOWN))
     assert rule(race, TrialKey("a", "w", 1, 2), 9.9) is None
     assert rule(race, TrialKey("a", "w", 1, 2), 10) == "faster trial"
     assert race.reason_to_stop(TrialKey("a", "w", 1, 2), 10).words == "its study has a faster trial: trial 1 met the target at 10"
@@ -55,7 +56,7 @@ Q = TrialKey("a", "w", 3, 1)
     ("others", "time", "stops"),
     [
         ((NEVER, NEVER), 0, True),  # two of three missed
-        ((NEVER, WAITING), 99, False),  # the third may still be met at 100 and the second at 101
+        ((NEVER, UNKNOWN), 99, False),  # the third may still be met at 100 and the second at 101
         ((reached(5), reached(8)), 7.9, False),  # may still become the median
         ((reached(5), reached(8)), 8, True),  # the median is 8, met or not
         ((reached(5), NEVER), 99, False),  # whether the median is finite hangs on it
@@ -107,23 +108,23 @@ def test_a_settled_median_is_settled_and_no_smaller_change_happens(times: list[l
 
 
 def fast(workload: str = "w", time: float = 10) -> dict[TrialKey, TimeBounds]:
-    return cell("fast", workload, reached(time), reached(time), WAITING)
+    return cell("fast", workload, reached(time), reached(time), UNKNOWN)
 
 
 def test_past_four_times_the_best_known_median() -> None:
-    race = Race({"w": ""}, {**cell("fast", "w", reached(10), reached(12), WAITING), **cell("a", "w", WAITING, WAITING, running(0))})
+    race = Race({"w": ""}, {**cell("fast", "w", reached(10), reached(12), UNKNOWN), **cell("a", "w", UNKNOWN, UNKNOWN, running(0))})
     assert rule(race, Q, 48) is None  # exactly 4 x still counts for the profile
     assert rule(race, Q, 48.1) == "cannot count"
     assert "above 4 x the best known, 12" in race.reason_to_stop(Q, 48.1).words
 
 
 def test_the_best_is_known_only_when_a_majority_of_studies_is() -> None:
-    race = Race({"w": ""}, {**cell("fast", "w", reached(10), WAITING, WAITING), **cell("a", "w", WAITING, WAITING, running(0))})
+    race = Race({"w": ""}, {**cell("fast", "w", reached(10), UNKNOWN, UNKNOWN), **cell("a", "w", UNKNOWN, UNKNOWN, running(0))})
     assert rule(race, Q, 1000) is None
 
 
 def test_a_trial_that_need_not_start() -> None:
-    race = Race({"w": ""}, {**fast(), **cell("a", "w", running(41), running(41), WAITING)})
+    race = Race({"w": ""}, {**fast(), **cell("a", "w", running(41), running(41), UNKNOWN)})
     assert rule(race, Q, 0) == "cannot count"
 
 
@@ -131,21 +132,21 @@ FAMILY = {"w": "", "v": "w"}
 
 
 def test_a_missed_base_takes_its_variant_along() -> None:
-    race = Race(FAMILY, {**cell("a", "w", NEVER, NEVER, WAITING), **cell("a", "v", WAITING, WAITING, WAITING)})
+    race = Race(FAMILY, {**cell("a", "w", NEVER, NEVER, UNKNOWN), **cell("a", "v", UNKNOWN, UNKNOWN, UNKNOWN)})
     assert rule(race, TrialKey("a", "v", 1, 1), 0) == "cannot count"
 
 
 def test_a_missed_variant_takes_its_base_along_once_the_base_cannot_cut_others() -> None:
-    known = {**fast("w"), **fast("v"), **cell("a", "w", WAITING, WAITING, running(0)), **cell("a", "v", NEVER, NEVER, WAITING)}
-    race = Race(FAMILY, {**known, **cell("slow", "w", reached(30), reached(30), WAITING), **cell("slow", "v", WAITING, WAITING, WAITING)})
+    known = {**fast("w"), **fast("v"), **cell("a", "w", UNKNOWN, UNKNOWN, running(0)), **cell("a", "v", NEVER, NEVER, UNKNOWN)}
+    race = Race(FAMILY, {**known, **cell("slow", "w", reached(30), reached(30), UNKNOWN), **cell("slow", "v", UNKNOWN, UNKNOWN, UNKNOWN)})
     assert rule(race, Q, 7) is None  # at 7 it would cut the slow one, at 30, although it cannot count itself
     assert rule(race, Q, 7.5) == "cannot count"
     assert rule(race, Q, 10) == "cannot count"
 
 
 def test_a_slow_base_runs_on_while_its_variant_may_cut_others() -> None:
-    rival = {**cell("rival", "w", reached(10), reached(10), WAITING), **cell("rival", "v", reached(30), reached(30), WAITING)}
-    own = {**cell("a", "w", WAITING, WAITING, running(0)), **cell("a", "v", reached(5), reached(5), reached(5))}
+    rival = {**cell("rival", "w", reached(10), reached(10), UNKNOWN), **cell("rival", "v", reached(30), reached(30), UNKNOWN)}
+    own = {**cell("a", "w", UNKNOWN, UNKNOWN, running(0)), **cell("a", "v", reached(5), reached(5), reached(5))}
     race = Race(FAMILY, {**rival, **own})
     assert rule(race, Q, 41) is None  # if the base is met at all, the variant's 5 cuts the rival's 30
     own = {**own, **cell("a", "v", reached(8), reached(8), reached(8))}
@@ -153,7 +154,7 @@ def test_a_slow_base_runs_on_while_its_variant_may_cut_others() -> None:
 
 
 def test_a_submission_without_a_trial_on_a_variant_cannot_count() -> None:
-    race = Race(FAMILY, {**fast("w"), **fast("v"), **cell("a", "w", WAITING, WAITING, running(0))})
+    race = Race(FAMILY, {**fast("w"), **fast("v"), **cell("a", "w", UNKNOWN, UNKNOWN, running(0))})
     assert rule(race, Q, 10) == "cannot count"
 
 
@@ -167,7 +168,7 @@ def test_a_variant_of_a_variant_is_refused() -> None:
 
 def test_stops_fall_when_what_they_rest_on_does() -> None:
     a1, a2 = TrialKey("a", "w", 1, 1), TrialKey("a", "w", 1, 2)
-    race = Race({"w": ""}, cell("a", "w", (reached(10), WAITING), WAITING))
+    race = Race({"w": ""}, cell("a", "w", (reached(10), UNKNOWN), UNKNOWN))
     assert still_settled(race, {a2: 10.0}) == {a2}
     race.learn(a1, NEVER)  # rejected
     assert still_settled(race, {a2: 10.0}) == set()
@@ -176,7 +177,7 @@ def test_stops_fall_when_what_they_rest_on_does() -> None:
 
 def test_stops_that_rest_on_stops_are_found_again_and_circles_are_not() -> None:
     # studies 1 and 2 were past 4 x the best, the third then did not start
-    own = cell("a", "w", WAITING, WAITING, WAITING)
+    own = cell("a", "w", UNKNOWN, UNKNOWN, UNKNOWN)
     stopped = dict(zip(own, (41.0, 41.0, 0.0), strict=True))
     assert still_settled(Race({"w": ""}, {**fast(), **own}), stopped) == set(own)
     assert still_settled(Race({"w": ""}, own), stopped) == set()
@@ -193,7 +194,7 @@ class Campaign:
     recorded: dict[TrialKey, RecordedTrial]
 
     def times(self) -> Times:
-        return {key: course.time if course.hit is not None else inf for key, course in self.recorded.items()}
+        return {key: course.time if course.reached is not None else inf for key, course in self.recorded.items()}
 
     def without(self, submission: str) -> "Campaign":
         return Campaign(self.variant_of, {key: course for key, course in self.recorded.items() if key.submission != submission})
@@ -244,8 +245,8 @@ def run(
             active.remove(key)
             continue
         done[key] += 1
-        if done[key] - 1 == course.hit or done[key] == len(course.times):
-            race.learn(key, reached(course.times[done[key] - 1]) if done[key] - 1 == course.hit else NEVER)
+        if done[key] - 1 == course.reached or done[key] == len(course.times):
+            race.learn(key, reached(course.times[done[key] - 1]) if done[key] - 1 == course.reached else NEVER)
             active.remove(key)
         elif announces:  # a ledger says nothing of trials that run
             race.learn(key, running(course.times[done[key] - 1]))
@@ -256,12 +257,12 @@ def run(
 def outcome(variant_of: dict[str, str], times: Times) -> list[np.ndarray]:
     """What racing promises: scores, ranks, profiles, ratios, and the medians of the cells that count."""
     names = sorted({key.submission for key in times})
-    infos = tuple(ScoredWorkload(name, "loss", "minimize", 1.0, base) for name, base in variant_of.items())
+    infos = tuple(scored(name, base) for name, base in variant_of.items())
     trials = tuple(
-        Trial(*key, "", "", TargetReached(0, t, t, t) if t < inf else None, 0.0, t, t, True, 1, 0, 0, "")
+        Trial(key=key, verdict="", reason="", reached=TargetReached(evaluation=0, time_s=t, steps=t, cpu_time_s=t) if t < inf else None)
         for key, t in sorted(times.items())
     )
-    table = tabulate(Results("ledger", "x", tuple(names), infos, trials), "time", "finishline")
+    table = tabulate(Results(source="ledger", ruleset="x", submissions=tuple(names), workloads=infos, trials=trials), "time", "finishline")
     times_SW = median_of(table.study_times_SWK)
     ratios = performance_ratios(apply_chain(times_SW, table.bases_W))
     scores = exact_score(ratios)
@@ -278,7 +279,7 @@ def board_holds(rng: random.Random, kind: type[Race] = Race) -> bool:
     what = campaign(rng)
     if not what.recorded:
         return True
-    race = kind(what.variant_of, dict.fromkeys(what.recorded, WAITING))
+    race = kind(what.variant_of, dict.fromkeys(what.recorded, UNKNOWN))
     done = dict.fromkeys(what.recorded, 0)
     stopped = run(rng, race, what.recorded, done, announces=rng.random() < 0.5)
     raced = {key: inf if key in stopped else time for key, time in what.times().items()}
@@ -292,7 +293,7 @@ def board_holds(rng: random.Random, kind: type[Race] = Race) -> bool:
         return True
     truth = {**rest.times(), **({rejected: inf} if rejected in rest.recorded else {})}
     stopped = {key: time for key, time in stopped.items() if key in rest.recorded and key != rejected}
-    known = {key: WAITING if key in stopped else reached(time) for key, time in truth.items()}
+    known = {key: UNKNOWN if key in stopped else reached(time) for key, time in truth.items()}
     race = kind(what.variant_of, known)
     again = {key: done[key] for key in stopped if key not in still_settled(race, stopped)}
     settled = set(stopped) - set(again)
@@ -314,7 +315,7 @@ def test_racing_never_changes_the_board_on_many_more() -> None:
 def study_times_hold(rng: random.Random) -> tuple[bool, int]:
     """One random campaign under the promise that every study keeps its time: whether it does, and how many trials were stopped."""
     what = campaign(rng)
-    race = Race(what.variant_of, dict.fromkeys(what.recorded, WAITING), "times")
+    race = Race(what.variant_of, dict.fromkeys(what.recorded, UNKNOWN), "times")
     stopped = run(rng, race, what.recorded, dict.fromkeys(what.recorded, 0), announces=True)
     fastest: dict[tuple[str, str, int], list[float]] = {}
     for key, time in what.times().items():

@@ -121,9 +121,9 @@ def test_logs_without_an_evaluation_are_refused(tmp_path: Path, capsys: pytest.C
 
 def test_a_log_cut_short_is_read_as_it_was_then(logs: Path) -> None:
     cut = read_algoperf(logs, logs.parent / "targets.json", lambda key, data: first_rows(data, 3) if key[0] == "slow" else data)
-    assert {t.hit is not None for t in cut.trials if t.submission == "slow"} == {False}
+    assert {t.reached is not None for t in cut.trials if t.submission == "slow"} == {False}
     assert {t.time_s for t in cut.trials if t.submission == "slow"} == {1080.0}
-    assert sum(t.hit is not None for t in cut.trials) == 3
+    assert sum(t.reached is not None for t in cut.trials) == 3
     nothing = read_algoperf(logs, logs.parent / "targets.json", lambda key, data: first_rows(data, 0))
     assert all(t.logged and t.evaluations == 0 for t in nothing.trials)
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.campaign.plan import Plan
+from harness.campaign.plan import specs
+from harness.ledger.plan import Plan
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
 from harness.racing.race import TrialKey
-from harness.racing.stopping import reason_to_stop, still_stopped, to_continue
+from harness.racing.stopping import reason_to_stop, to_continue
 from harness.score import ScoreOptions, read_ledgers, score_board
 from tests.campaign.test_plan import plan
 from tests.conftest import World
-from tests.score.builders import write_trial
+from tests.score.builders import row, write_trial
 
 
 @pytest.fixture
@@ -28,12 +29,12 @@ def small(world: World) -> Plan:
 
 def spec(plan: Plan, world: World, submission: str, workload: str, study: int, trial: int) -> TrialSpec:
     wanted = (submission, workload, study, trial)
-    return next(s for s in plan.trials(Project(world.root)) if (s.submission, s.workload.id, s.study, s.trial) == wanted)
+    return next(s for s in specs(plan, Project(world.root)) if (s.submission, s.workload.id, s.study, s.trial) == wanted)
 
 
 def stop(ledger: Path, submission: str, workload: str, study: int, trial: int, time_s: float) -> None:
-    row = {"evaluation": 3, "step": int(10 * time_s), "time_s": time_s, "cpu_time_s": time_s}
-    write_trial(ledger, submission, workload, study, trial, None, verdict="stopped", last=row if time_s else None, variant_of=None)
+    last = row(time_s, step=int(10 * time_s), cpu_time_s=time_s) if time_s else None
+    write_trial(ledger, submission, workload, study, trial, None, verdict="stopped", last=last)
 
 
 def fill(ledger: Path, submission: str, workload: str, *studies: tuple[float | None, float | None]) -> None:
@@ -110,12 +111,9 @@ def test_a_trial_outside_the_plan_is_never_stopped(small: Plan, world: World, tm
 def test_a_stopped_trial_goes_on_when_its_reason_falls_away(small: Plan, world: World, tmp_path: Path) -> None:
     folder = write_trial(tmp_path, "one", "toy/cpu", 1, 2, 10.0)
     stop(tmp_path, "one", "toy/cpu", 1, 1, 10.0)
-    mine = spec(small, world, "one", "toy/cpu", 1, 1)
-    assert still_stopped(small, tmp_path, mine)
     assert to_continue(small, tmp_path) == set()
     record = json.loads((folder / "record.json").read_text())
-    (folder / "record.json").write_text(json.dumps({**record, "verdict": "rejected"}))
-    assert not still_stopped(small, tmp_path, mine)
+    (folder / "record.json").write_text(json.dumps({**record, "verdict": "rejected", "reached": None}))
     assert to_continue(small, tmp_path) == {TrialKey("one", "toy/cpu", 1, 1)}
 
 
@@ -123,9 +121,9 @@ def test_a_withdrawn_entry_takes_its_cuts_along(small: Plan, world: World, tmp_p
     small = replace(small, workloads=small.workloads[:1])
     fill(tmp_path, "one", "toy/cpu", (10.0, None), (10.0, None), (10.0, None))
     stop(tmp_path, "two", "toy/cpu", 1, 1, 41.0)
-    mine = spec(small, world, "two", "toy/cpu", 1, 1)
-    assert still_stopped(small, tmp_path, mine)
-    assert not still_stopped(replace(small, submissions=small.submissions[1:]), tmp_path, mine)
+    assert to_continue(small, tmp_path) == set()
+    mine = TrialKey("two", "toy/cpu", 1, 1)
+    assert to_continue(replace(small, submissions=small.submissions[1:]), tmp_path) == {mine}
 
 
 def test_another_study_opens_a_settled_median_again(small: Plan, world: World, tmp_path: Path) -> None:
@@ -143,15 +141,14 @@ def test_the_scored_board_is_that_of_the_whole_campaign(small: Plan, world: Worl
     truth = {"one": (10.0, 14.0), "two": (30.0, 26.0)}
     whole, raced = tmp_path / "whole", tmp_path / "raced"
     stopped = 0
-    for s in small.trials(Project(world.root)):
+    for s in specs(small, Project(world.root)):
         target = truth[s.submission][s.trial - 1] + s.study + (20 if s.workload.id == "toy/gpu" and s.submission == "two" else 0)
         variant = s.workload.variant_of
         place = (s.submission, s.workload.id, s.study, s.trial)
         write_trial(whole, *place, target, variant_of=variant)
         for at in range(0, int(target) + 1, 4):
             if reason_to_stop(small, raced, s, float(at)):
-                row = {"evaluation": 3, "step": at, "time_s": float(at), "cpu_time_s": float(at)}
-                write_trial(raced, *place, None, verdict="stopped", variant_of=variant, last=row)
+                write_trial(raced, *place, None, verdict="stopped", variant_of=variant, last=row(float(at), step=at, cpu_time_s=float(at)))
                 stopped += 1
                 break
         else:

@@ -18,7 +18,7 @@ def text(*rows: str, header: str = HEADER) -> bytes:
 @pytest.mark.parametrize("line", [DOWN, UP])
 def test_the_first_row_at_the_target(line):
     found = parse_measurements(text(*curve((1, 0.9), (2, 0.5), (3, 0.4), (4, 0.9))), line, "x")
-    assert (found.hit.evaluation, found.hit.time_s, found.hit.steps) == (1, 2, 20)
+    assert (found.reached.evaluation, found.reached.time_s, found.reached.steps) == (1, 2, 20)
     assert found.best_metric == pytest.approx(0.4 if line is DOWN else 0.6)
     assert (found.rows, found.time_s) == (4, 4)
 
@@ -26,29 +26,29 @@ def test_the_first_row_at_the_target(line):
 def test_nan_and_empty_cells_are_never_at_the_target():
     rows = ["1,10,1,nan,,0.1", "2,20,2,,nan,0.1", "3,30,3,0.45,0.55,0.1"]
     for line in (DOWN, UP):
-        assert parse_measurements(text(*rows), line, "x").hit.time_s == 3
+        assert parse_measurements(text(*rows), line, "x").reached.time_s == 3
     missed = parse_measurements(text(*rows[:2]), DOWN, "x")
-    assert missed.hit is None
+    assert missed.reached is None
     assert np.isnan(missed.best_metric)
 
 
 def test_an_infinite_loss_is_no_hit():
-    assert parse_measurements(text("1,10,1,inf,0,0"), DOWN, "x").hit is None
+    assert parse_measurements(text("1,10,1,inf,0,0"), DOWN, "x").reached is None
 
 
 def test_a_row_without_a_time_is_no_hit():
-    assert parse_measurements(text("1,10,,0.1,0.9,0", "2,20,2,0.2,0.8,0"), DOWN, "x").hit.time_s == 2
+    assert parse_measurements(text("1,10,,0.1,0.9,0", "2,20,2,0.2,0.8,0"), DOWN, "x").reached.time_s == 2
 
 
 def test_columns_may_come_in_any_order_and_lines_end_in_any_way():
     data = b"validation/loss,score,more,global_step\r\n0.9,1,a,5\r\n0.1,2,b,6"
-    hit = parse_measurements(data, DOWN, "x").hit
-    assert (hit.time_s, hit.steps) == (2, 6)
+    reached = parse_measurements(data, DOWN, "x").reached
+    assert (reached.time_s, reached.steps) == (2, 6)
 
 
 def test_empty_lines_are_skipped():
-    hit = parse_measurements(("\n" + HEADER + "\n\n" + "\n\n".join(curve((1, 0.9), (2, 0.1))) + "\n\n").encode(), DOWN, "x").hit
-    assert (hit.evaluation, hit.time_s) == (1, 2)
+    reached = parse_measurements(("\n" + HEADER + "\n\n" + "\n\n".join(curve((1, 0.9), (2, 0.1))) + "\n\n").encode(), DOWN, "x").reached
+    assert (reached.evaluation, reached.time_s) == (1, 2)
 
 
 @pytest.mark.parametrize(("drop", "lacks"), [("validation/loss", ("validation/loss",)), ("score", ("score",))])
@@ -56,14 +56,14 @@ def test_a_column_that_is_missing_means_no_hit(drop, lacks):
     names = HEADER.split(",")
     rows = [",".join(cell for name, cell in zip(names, row.split(","), strict=True) if name != drop) for row in curve((1, 0.1))]
     found = parse_measurements(text(*rows, header=",".join(name for name in names if name != drop)), DOWN, "x")
-    assert found.hit is None
+    assert found.reached is None
     assert found.lacks == lacks
 
 
 def test_no_steps_is_no_obstacle():
-    hit = parse_measurements(b"score,validation/loss\n1,0.1\n", DOWN, "x").hit
-    assert hit.time_s == 1
-    assert np.isnan(hit.steps)
+    reached = parse_measurements(b"score,validation/loss\n1,0.1\n", DOWN, "x").reached
+    assert reached.time_s == 1
+    assert np.isnan(reached.steps)
 
 
 def test_no_file_no_header_no_row():

@@ -34,7 +34,11 @@ def test_median_lets_misses_take_part(studies, expected):
 
 
 def with_hits(results: Results, hits: list[TargetReached | None]) -> Results:
-    return replace(results, trials=tuple(replace(trial, hit=hit) for trial, hit in zip(results.trials, hits, strict=True)))
+    return replace(results, trials=tuple(replace(trial, reached=at) for trial, at in zip(results.trials, hits, strict=True)))
+
+
+def at(evaluation: int, time_s: float, steps: float, cpu_time_s: float) -> TargetReached:
+    return TargetReached(evaluation=evaluation, time_s=time_s, steps=steps, cpu_time_s=cpu_time_s)
 
 
 def test_a_study_takes_its_fastest_trial():
@@ -47,28 +51,39 @@ def test_a_study_takes_its_fastest_trial():
 def test_algoperf_takes_the_earliest_evaluation_and_breaks_ties_by_time():
     results = with_hits(
         made({"a": {"lm": [[1, 2, 3, 4]]}}),
-        [TargetReached(9, 10.0, 5, 0), TargetReached(2, 40.0, 7, 0), TargetReached(2, 30.0, 9, 0), None],
+        [
+            at(9, 10.0, 5, 0),
+            at(2, 40.0, 7, 0),
+            at(2, 30.0, 9, 0),
+            None,
+        ],
     )
     assert tabulate(results, "time", "algoperf").study_times_SWK.tolist() == [[[30]]]
     assert tabulate(results, "time", "finishline").study_times_SWK.tolist() == [[[10]]]
 
 
 def test_each_clock_picks_its_own_fastest_trial():
-    results = with_hits(made({"a": {"lm": [[1, 2]]}}), [TargetReached(1, 10.0, 500, 90.0), TargetReached(1, 20.0, 400, 80.0)])
+    results = with_hits(
+        made({"a": {"lm": [[1, 2]]}}),
+        [
+            at(1, 10.0, 500, 90.0),
+            at(1, 20.0, 400, 80.0),
+        ],
+    )
     readings = {clock: tabulate(results, clock, "finishline").study_times_SWK.item() for clock in ("time", "steps", "cpu_time")}
     assert readings == {"time": 10, "steps": 400, "cpu_time": 80}
     assert tabulate(results, "steps", "finishline").study_seconds_SWK.item() == 20
 
 
 def test_a_clock_that_was_not_recorded_is_refused():
-    results = with_hits(made({"a": {"lm": [[1]]}}), [TargetReached(1, 10.0, 500, NAN)])
+    results = with_hits(made({"a": {"lm": [[1]]}}), [at(1, 10.0, 500, NAN)])
     with pytest.raises(UserError, match=r"clock=cpu_time: not recorded for a on lm, study 1"):
         tabulate(results, "cpu_time", "finishline")
 
 
 def test_a_study_without_logs_is_a_miss_here_and_absent_there():
     results = made({"a": {"lm": [[10], [INF], [INF]]}})
-    crashed = replace(results, trials=tuple(replace(t, logged=t.hit is not None) for t in results.trials))
+    crashed = replace(results, trials=tuple(replace(t, logged=t.reached is not None) for t in results.trials))
     assert tabulate(crashed, "time", "finishline").study_times_SWK.tolist() == [[[10, INF, INF]]]
     assert tabulate(crashed, "time", "algoperf").study_times_SWK.tolist() == [[[10]]]
 

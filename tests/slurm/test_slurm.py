@@ -19,7 +19,8 @@ from harness.cli import main
 from harness.launch import cluster
 from harness.launch.preflight import read_all
 from harness.ledger.jobs import read_events, read_submitted
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from tests.conftest import SGD, World
 from tests.slurm.conftest import wait
 from tests.slurm.toy import SLOW
@@ -76,7 +77,7 @@ def test_launched_shown_resubmitted_cancelled(project: World, launch: Launch, ca
     wait(lambda: job_of(project, 1) not in cluster.queue(), "an empty queue")
     assert "study 1, trial 1: CANCELLED" in status(project, capsys)
     assert read_record(trial(project, "waits")) is None
-    assert not (trial(project, "waits") / "owner.json").exists()
+    assert not (trial(project, "waits") / "lock.json").exists()
     rows = len(read_rows(trial(project, "waits") / "evals.csv"))
     (project.root / "gate").unlink()
     assert launch() == 0
@@ -98,7 +99,7 @@ def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch,
     assert "met its time limit of 1 min 1 times and is not queued again (launcher.timeouts=0)" in shown
     assert "launch again, with a longer launcher.time_min" in shown
     assert read_record(trial(project, "endless")) is None
-    assert not (trial(project, "endless") / "owner.json").exists()
+    assert not (trial(project, "endless") / "lock.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.cli import PROJECT, main
-from harness.ledger.record import read_rows
+from harness.ledger.rows import read_rows
 from harness.project.project import Project
 from harness.targets.runs import plan, run_all, to_run, with_target
 from tests.conftest import SGD, Silent, World, write_toy

@@ -40,7 +40,8 @@ import torch
 import harness
 from benchmarks.defences import NOTICED_BY, defences, without
 from harness.data import data_folder
-from harness.ledger.record import Record, Verdict, read_rows
+from harness.ledger.record import Record, Verdict
+from harness.ledger.rows import read_rows
 from harness.trial import pacing, referee, runner_process, sandbox, session
 from harness.trial.cgroup import delegated
 from harness.trial.messages import MAX_REASON

@@ -12,7 +12,8 @@ import pytest
 
 from harness.data import prepare
 from harness.errors import UserError
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.ledger.spec import TrialSpec
 from harness.trial import referee
 from harness.trial.referee import run_trial

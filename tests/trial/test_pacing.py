@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.ledger.record import read_rows
+from harness.ledger.rows import read_rows
 from harness.trial import pacing, runner
 from harness.trial.pacing import FRACTION, spacing_s
 from tests.conftest import Outcome, World

@@ -1,6 +1,5 @@
 """Several ranks: the same mathematics on 1, 2 and 4, exact resume, a dead rank that ends the trial, ranks on other nodes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 import torch
@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from benchmarks.kill import is_runner
 from harness.errors import UserError
-from harness.ledger.record import Record, Row
+from harness.ledger.record import Record
+from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
 from harness.machine.hardware import this_machine
 from harness.project.project import Project
@@ -244,7 +245,8 @@ def test_each_rank_finds_the_environment_of_torchrun(world: World) -> None:
 
 
 HELPER = """
-import json, os, sys
+import os, sys
+import msgspec
 from contextlib import suppress
 from pathlib import Path
 from harness.trial import coordinator
@@ -258,14 +260,14 @@ if child := os.fork():
             ended.update([os.wait()])
     os._exit(os.waitstatus_to_exitcode(ended[child]) % 256)
 spec, trial, job, cache = sys.argv[1:]
-nodes.assist(TrialSpec.from_json(json.loads(spec)), Path(trial), 1, job, Path(cache))
+coordinator.run_remote_ranks(msgspec.json.decode(spec, type=TrialSpec), Path(trial), 1, job, Path(cache))
 """
 
 
 @contextmanager
 def second_node(spec: TrialSpec, trial: Path, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A helper of job 7-0, as a process of this machine."""
-    words = [sys.executable, "-c", HELPER, json.dumps(spec.to_json()), str(trial), "7-0", str(cache)]
+    words = [sys.executable, "-c", HELPER, msgspec.json.encode(spec).decode(), str(trial), "7-0", str(cache)]
     with subprocess.Popen(words, cwd=PROJECT, process_group=0) as helper:
         try:
             yield helper

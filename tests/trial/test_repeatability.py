@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.ledger.record import read_rows
+from harness.ledger.rows import read_rows
 from tests.conftest import World
 
 EIGHTY_STEPS = """

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.kill import SUBMISSION, Result, is_runner, run, storm, toy_spec
 from harness.errors import UserError
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.machine import hardware
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.referee import run_trial

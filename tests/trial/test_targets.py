@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.data import data_folder
-from harness.ledger.record import Row, read_rows
+from harness.ledger.rows import Row, read_rows
 from harness.workload import WorkloadConfig
 from tests.conftest import TOY_WORKLOAD, Outcome, World
 

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from harness.ledger.record import read_record, read_rows
+from harness.ledger.record import read_record
+from harness.ledger.rows import read_rows
 from harness.trial.session import Timeouts
 from tests.conftest import World
 

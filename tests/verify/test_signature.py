@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from harness.campaign.plan import Plan, read_plan, write_plan
 from harness.cli import main
-from harness.ledger.record import HEADER, read_record, read_rows, rewrite_rows, write_record
+from harness.ledger.plan import Plan, read_plan, write_plan
+from harness.ledger.record import read_record, write_record
+from harness.ledger.rows import HEADER, read_rows, rewrite_rows
 from harness.ledger.signature import (
     Contents,
     Signature,
