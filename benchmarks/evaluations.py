@@ -12,7 +12,7 @@ that are to answer the question about the test target alone.
 The table of each workload has a row for the validation target alone and for each test target to choose from:
 * steps to the target of a run that gets two or four evaluations a period over those of the same run with one: mean and standard error;
 * the same for a submission for which validation is free (it was trained on it, say) and the test target alone counts;
-* honest runs that the test target makes wait after they have met the validation target, and for how many periods;
+* honest runs that the test target makes wait after they have reached the validation target, and for how many periods;
 * runs that were not observed until they met both (open), and runs that never did by the end of their schedule (refused).
 """
 
@@ -84,8 +84,8 @@ class Curve:
         return next((point for point in seen if self._at(point, test_target, valid)), None)
 
     def _at(self, point: Point, test_target: float | None, valid: bool) -> bool:
-        met = self.workload.valid_met(point.valid) or not valid
-        return met and (test_target is None or replace(self.workload, target=test_target).valid_met(point.test))
+        met = self.workload.valid_reached(point.valid) or not valid
+        return met and (test_target is None or replace(self.workload, target=test_target).valid_reached(point.test))
 
 
 def train(project: Project, config: WorkloadConfig, submission: str, seed: int, cache: Path, evaluations: int = FINE) -> Iterator[Point]:
@@ -128,7 +128,7 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
         with torch.random.fork_rng(devices=[]), torch.no_grad(), algorithm.eval_weights():
             twin.load_state_dict(model.state_dict())
             metric = workload.evaluate(twin, valid).metric
-            tested = quarter % FINE == 0 or config.valid_met(metric)
+            tested = quarter % FINE == 0 or config.valid_reached(metric)
             return Point(
                 quarter,
                 step,
@@ -162,7 +162,7 @@ def run(project: Project, config: WorkloadConfig, submission: str, seed: int, ca
 
 
 def _stayed(points: Sequence[Point], workload: WorkloadConfig) -> bool:
-    met = list(takewhile(lambda point: workload.valid_met(point.valid), reversed(points)))
+    met = list(takewhile(lambda point: workload.valid_reached(point.valid), reversed(points)))
     return bool(met) and met[0].quarter - met[-1].quarter >= STAYS * FINE
 
 

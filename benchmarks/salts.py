@@ -3,7 +3,7 @@
     PYTHONPATH=. .venv/bin/python benchmarks/salts.py [salts=3] [workload/tier ...]
 
 Trains nadamw at its default point in a bare loop and evaluates the weights twice on both held-out splits, drawn with the public seed and
-under each salt: where they meet the validation target, as a trial would end, and at the end of the schedule. Only the second comparison is
+under each salt: where they reach the validation target, as a trial would end, and at the end of the schedule. Only the second comparison is
 fair to the public validation split: the first was stopped by chance of its own samples, too.
 """
 
@@ -50,7 +50,7 @@ def held_out(workload: Workload, salt: bytes | None) -> tuple[Any, Any]:
 
 
 def train(workload: Workload, data: Path) -> Iterator[tuple[str, torch.nn.Module]]:
-    """Yields a model when it has just met the validation target, and again at the end of the schedule."""
+    """Yields a model when it has just reached the validation target, and again at the end of the schedule."""
     config, project = workload.config, Project(PROJECT)
     torch.set_num_threads(config.threads)
     torch.manual_seed(0)
@@ -67,7 +67,7 @@ def train(workload: Workload, data: Path) -> Iterator[tuple[str, torch.nn.Module
     met = False
     for step in range(1, config.step_hint + 1):
         submission.step(submission.select(stream))
-        if not met and step % round(PERIOD * config.step_hint) == 0 and config.valid_met(evaluated(workload, model, valid)):
+        if not met and step % round(PERIOD * config.step_hint) == 0 and config.valid_reached(evaluated(workload, model, valid)):
             met = True
             yield f"at the target, step {step}", model
     yield f"at the end, step {config.step_hint}", model

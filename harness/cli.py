@@ -1,7 +1,7 @@
 """finishline: a race between training algorithms.
 
   finishline run workload=lm/cpu submission=nadamw [hp.NAME=VALUE] [seed=1] [salt=FILE] [out=DIR]
-      one trial; exit code 0 when the target is met, 3 when not
+      one trial; exit code 0 when the target is reached, 3 when not
   finishline launch submissions=[A,B] workloads=[lm/cpu,vit/cpu] out=DIR [ruleset=self|external|quick] [studies=1] [seed=1]
                     [launcher=local|debug|slurm] [racing=time|steps|cpu_time|off] [retries=1] [hardware=NAME] [log=csv|wandb]
                     [withdraw=[A]] [fork=true] [confirm=true] [dry_run=true] [key=PRIVATE_KEY] [salt=FILE]

@@ -161,13 +161,13 @@ def test_a_ledger_of_another_version_or_edited_by_hand(project: World, capsys: p
     assert main(launch, project.root) == 0
     plan = project.root / "new" / "campaign.yaml"
     text = plan.read_text()
-    for change, words in (("studies: 1", "changed by hand"), ("schema: 2", "reads 2")):
+    for change, words in (("studies: 1", "changed by hand"), (f"schema: {SCHEMA}", f"reads {SCHEMA}")):
         plan.write_text(text.replace(change, change[:-1] + "7"))
         assert main(launch, project.root) == 2
         assert words in capsys.readouterr().err
     plan.write_text(text)
     (record,) = (project.root / "new").rglob("record.json")
-    record.write_text(record.read_text().replace('"schema": 2', '"schema": 7'))
+    record.write_text(record.read_text().replace(f'"schema": {SCHEMA}', '"schema": 7'))
     assert main(["score", "new"], project.root) == 2
     assert "schema" in capsys.readouterr().err
 

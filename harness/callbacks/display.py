@@ -105,7 +105,7 @@ def outcome(trial: str, verdict: str, reason: str) -> Text:
 
 
 def forecast_s(rows: list[Row], target: float) -> float | None:
-    """Returns the seconds on the clock at which a straight line through the last evaluations meets the target.
+    """Returns the seconds on the clock at which a straight line through the last evaluations reaches the target.
 
     None when there are too few, or they lead away from it.
     """

@@ -18,7 +18,7 @@ from harness.trial.referee import run_trial
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
-    """Runs a trial, prints the verdict and the trial's folder; returns 0 when the target was met, else 3."""
+    """Runs a trial, prints the verdict and the trial's folder; returns 0 when the target was reached, else 3."""
     project, given = Project(root), options(Project(root).configs, "run", RunOptions, arguments)
     workload = with_ranks(project.workload(given.workload), given.ranks)
     submission = single_point(project, given.submission, given.hp, given.ruleset)

@@ -38,7 +38,7 @@ def meaning(verdict: Verdict) -> Meaning:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """How fast the machine was just before, and by what fraction faster than when it was calibrated, if it was (`harness.machine.probe`)."""
+    """How fast the machine was just before, and by what fraction faster than when it was calibrated, if it was."""
 
     speed: float | None = None
     deviation: float | None = None

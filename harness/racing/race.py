@@ -74,13 +74,13 @@ class Race:
         return self._base[workload] != workload
 
     def reason_to_stop(self, key: TrialKey, time: float) -> Reason | None:
-        """Why a trial that has not met its target at `time` (0: not started) can no longer change the board, or None while it can."""
+        """Why a trial that has not reached its target at `time` (0: not started) can no longer change the board, or None while it can."""
         cell = self._cells[key.submission, key.workload]
         rest = {trial: what.high for trial, what in cell[key.study].items() if trial != key.trial}
         fastest = min(rest, key=lambda trial: rest[trial], default=None)
         latest = inf if fastest is None else rest[fastest]
         if time >= latest:
-            return Reason("faster trial", f"its study has a faster trial: trial {fastest} met the target at {latest:g}")
+            return Reason("faster trial", f"its study has a faster trial: trial {fastest} reached the target at {latest:g}")
         if self._guarantee == "times":
             return None
         others = [study(list(trials.values())) for number, trials in cell.items() if number != key.study]

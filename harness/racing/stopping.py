@@ -22,7 +22,7 @@ from harness.score.results import Clock
 def reason_to_stop(
     plan: Plan, ledger: Path, spec: TrialSpec, time: float, clock: Clock = "time", guarantee: Guarantee = "scores"
 ) -> str | None:
-    """Returns in words why a trial that has not met its target at `time` can no longer change the board, or None while it can.
+    """Returns in words why a trial that has not reached its target at `time` can no longer change the board, or None while it can.
 
     For the referee at each evaluation, and for a launch with `time=0` before it starts a trial: a reason then means that it need not start.
     `time` is a reading of the board's clock. First the trial's own cell is read, then those of its workload, its base and its variants.

@@ -21,12 +21,12 @@ NEVER = TimeBounds(inf, inf)
 
 
 def reached(time: float) -> TimeBounds:
-    """A trial that met the target at this time."""
+    """A trial that reached the target at this time."""
     return TimeBounds(time, time)
 
 
 def running(time: float) -> TimeBounds:
-    """A trial that has not met the target up to this time, and may yet."""
+    """A trial that has not reached the target up to this time, and may yet."""
     return TimeBounds(time, inf)
 
 
@@ -48,7 +48,7 @@ def _median(values: list[float]) -> float:
 
 
 def smallest_change(time: float, rest: float, others: Sequence[TimeBounds]) -> float:
-    """The smallest median at which it can matter whether one trial meets its target, at `time` or later, or never does.
+    """The smallest median at which it can matter whether one trial reaches its target, at `time` or later, or never does.
 
     `rest` is the latest time of its study without it, `others` are the other studies. Infinite: the median is settled, whatever it does.
     """

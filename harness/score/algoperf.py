@@ -172,7 +172,7 @@ def _trial(key: TrialKey, found: Measurements, info: ScoredWorkload) -> Trial:
     elif found.lacks:
         verdict, reason = "missed", f"no column {' or '.join(found.lacks)} in its CSV"
     else:
-        verdict, reason = "missed", f"{info.metric} never met the target"
+        verdict, reason = "missed", f"{info.metric} never reached the target"
     return Trial(
         key=key,
         verdict=verdict,

@@ -24,7 +24,8 @@ class FinishLine:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What one file says: the first row that reached the target, the best metric (NaN: none), the last time and step, the number of rows, the columns it lacks.
+    """What one file says: the first row that reached the target, the best metric (NaN: none), the last time and step, the number of rows,
+    and the columns it lacks.
 
     `logged` is false when the file is absent or empty, without even a header.
     """

@@ -40,7 +40,7 @@ def tabulate(results: Results, clock: Clock, rules: Rules) -> TimesTable:
     not there at all.
 
     Raises:
-        UserError: the clock was not recorded for a trial that met the target.
+        UserError: the clock was not recorded for a trial that reached the target.
     """
     rows = {name: i for i, name in enumerate(results.submissions)}
     columns = {info.name: i for i, info in enumerate(results.workloads)}

@@ -102,8 +102,8 @@ def validation_target(repeats: Sequence[Run], workload: WorkloadConfig) -> float
 def worst_with_margin(tests: Sequence[float], workload: WorkloadConfig) -> float:
     """Returns the worst of these test values, eased by one sample standard deviation of them, to four significant digits, rounded as above.
 
-    The margin is there so that an honest run that meets the validation target practically never waits for the test target. One value alone
-    has no deviation, and gets no margin.
+    The margin is there so that an honest run that reaches the validation target practically never waits for the test target. A single
+    value has no deviation, and gets no margin.
     """
     losses = [_loss(test, workload) for test in tests]
     return _rounded(max(losses) + (statistics.stdev(losses) if len(losses) > 1 else 0.0), workload)

@@ -18,7 +18,7 @@ WIDTH = 140
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was run: `repeats` are the best run's point with other seeds, `crossings` those of them that met the target, once more."""
+    """All that was run: `repeats` are the best run's point with other seeds, `crossings` those that reached the target, once more."""
 
     search: TargetSearch
     command: str
@@ -35,7 +35,7 @@ class Evidence:
         return sum(e.record.wall_s for e in self.ended) / 3600
 
     def reaching(self, submission: str) -> int:
-        """Returns how many of a submission's points of the search meet the target."""
+        """Returns how many of a submission's points of the search reach the target."""
         runs = [run for run in self.runs if run.submission == submission]
         return sum(meets(run, self.proposal.target, self.search.workload) for run in runs)
 

@@ -110,7 +110,7 @@ class TrialFolder:
         )
 
     def keep_weights(self, weights: str) -> str:
-        """Keeps the weights that met the target; returns their sha256."""
+        """Keeps the weights that reached the target; returns their sha256."""
         target = self._files.weights
         temporary = target.with_suffix(".part")
         shutil.copyfile(weights, temporary)

@@ -1,7 +1,7 @@
 """How soon after an evaluation the next one may come.
 
 Evaluations fall due by training examples. How many a submission takes is its own affair (it may skip, prune, repeat), so it can make
-evaluations fall due as often as it likes, and chance meets the target sooner where it is looked at more often. What it cannot move is the
+evaluations fall due as often as it likes, and chance reaches the target sooner where it is looked at more often. What it cannot move is the
 clock: an evaluation is made at a multiple of the evaluation period at which at least `spacing_s` seconds have passed since the last one.
 
 The spacing is a fraction of what the forward and backward passes over the examples of one period take here: measured before the

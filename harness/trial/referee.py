@@ -251,7 +251,7 @@ class Referee:
         self.session.resume(evaluation)
 
     def _evaluate(self, weights: int) -> tuple[Evaluation, float | None]:
-        """Returns the validation result, and the test metric if the target is met; weights that reach it are kept."""
+        """Returns the validation result, and the test metric if the target is reached; weights that reach it are kept."""
         size, expected = must_be_sealed(weights, "weights"), self.evaluator.weights_bytes
         try:
             # defence: weights that are too large are not read
@@ -273,7 +273,7 @@ class Referee:
         return evaluation, test_metric
 
     def _must_be_due(self, paused: Paused) -> None:
-        """Ends the trial when it pauses for something that is not due: evaluated more often, chance would meet the target sooner."""
+        """Ends the trial when it pauses for something that is not due: evaluated more often, chance would reach the target sooner."""
         place = f"at step {paused.step} with {paused.examples} examples taken"
         if paused.purpose == "restored" or paused.step < self.step or paused.examples < self.examples:  # defence: a pause goes forwards
             raise TrialEnded("rejected", f"it paused {place} for '{paused.purpose}', after step {self.step} with {self.examples}")

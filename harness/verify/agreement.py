@@ -63,7 +63,7 @@ def weights_file(trial: Trial) -> Iterator[str]:
     path, record = trial.files.weights, trial.record
     if record.verdict != "reached":
         if path.exists() or record.weights_sha256 is not None:
-            yield f"there are weights that met the target, but the verdict is {record.verdict}"
+            yield f"there are weights that reached the target, but the verdict is {record.verdict}"
     elif not path.exists():
         yield "target.safetensors is missing"
     elif sha256(path) != record.weights_sha256:

@@ -1,4 +1,4 @@
-"""Evaluates the weights that met the target again, with the project's own code and data."""
+"""Evaluates the weights that reached the target again, with the project's own code and data."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -49,7 +49,7 @@ class Reevaluation:
                 yield f"evaluated again, {name} is {again[name]!r}, the record says {value!r}"
         now = replace(row, valid_metric=valid.metric, valid_loss=valid.loss, test_metric=test.metric)
         if not reached(trial.spec.workload, now) and tolerance == 0:
-            yield "evaluated again, the weights do not meet the target"
+            yield "evaluated again, the weights do not reach the target"
 
     def lacks_salt(self, trial: Trial) -> bool:
         """Whether the trial's held-out data are not here, and cannot be drawn without their salt."""

@@ -1,4 +1,4 @@
-"""Hands in the weights that met the target in another trial.
+"""Hands in the weights that reached the target in another trial.
 
 outcome: rejected: the weights are no file in memory
 sandbox: none

@@ -1,4 +1,4 @@
-"""Has the weights of one step evaluated twice: among several that it may choose from, chance meets the target.
+"""Has the weights of one step evaluated twice: among several that it may choose from, chance reaches the target.
 
 outcome: rejected: an evaluation was asked for at step 10
 sandbox: none

@@ -1,4 +1,4 @@
-"""Asks for an evaluation before one is due: seen often enough, chance meets the target.
+"""Asks for an evaluation before one is due: seen often enough, chance reaches the target.
 
 outcome: rejected: the next is due at 160
 sandbox: none

@@ -43,7 +43,7 @@ def test_a_trial_stops_when_its_study_has_a_faster_one() -> None:
     race = Race({"w": ""}, cell("a", "w", (reached(10), running(0)), UNKNOWN, UNKNOWN))
     assert rule(race, TrialKey("a", "w", 1, 2), 9.9) is None
     assert rule(race, TrialKey("a", "w", 1, 2), 10) == "faster trial"
-    assert race.reason_to_stop(TrialKey("a", "w", 1, 2), 10).words == "its study has a faster trial: trial 1 met the target at 10"
+    assert race.reason_to_stop(TrialKey("a", "w", 1, 2), 10).words == "its study has a faster trial: trial 1 reached the target at 10"
     assert rule(race, TrialKey("a", "w", 2, 1), 10) is None
 
 
@@ -93,7 +93,7 @@ def test_one_study() -> None:
 
 @given(st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0, inf]), min_size=1, max_size=3), min_size=1, max_size=6), st.integers(0, 6))
 def test_a_settled_median_is_settled_and_no_smaller_change_happens(times: list[list[float]], at: int) -> None:
-    """Against brute force: all other studies known exactly, one trial of the first study meets the target at `at` or later."""
+    """Against brute force: all other studies known exactly, one trial of the first study reaches the target at `at` or later."""
     first, others = times[0], [study([reached(t) for t in row]) for row in times[1:]]
     rest = min(first)
     without = median([reached(rest), *others]).low

@@ -47,7 +47,7 @@ def test_a_faster_trial_of_the_study(small: Plan, world: World, tmp_path: Path) 
     write_trial(tmp_path, "one", "toy/cpu", 1, 2, 10.0)
     mine = spec(small, world, "one", "toy/cpu", 1, 1)
     assert reason_to_stop(small, tmp_path, mine, 9.0) is None
-    assert reason_to_stop(small, tmp_path, mine, 10.0) == "its study has a faster trial: trial 2 met the target at 10"
+    assert reason_to_stop(small, tmp_path, mine, 10.0) == "its study has a faster trial: trial 2 reached the target at 10"
     assert reason_to_stop(small, tmp_path, spec(small, world, "one", "toy/cpu", 2, 1), 10.0) is None
     assert reason_to_stop(small, tmp_path, spec(small, world, "two", "toy/cpu", 1, 1), 10.0) is None
 

@@ -1,4 +1,4 @@
-"""One CSV of foreign logs: where the target is met, and a clear line for every way a file can be broken."""
+"""One CSV of foreign logs: where the target is reached, and a clear line for every way a file can be broken."""
 
 import numpy as np
 import pytest

@@ -71,8 +71,8 @@ def _on_the_cpu_where_gpus_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_must_be_a_gpu_for_each_rank(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = replace(this_machine(), accelerator="H100", accelerators=1)
     with pytest.raises(UserError, match=r"ranks=2: .* has only 1 GPUs, one for each rank"):
-        NodeCoordinator().begin(world.root, 2, None, machine)
-    assert NodeCoordinator(2, "7-0").begin(world.root, 2, None, machine).local_ranks == 1
+        NodeCoordinator().start_ranks(world.root, 2, None, machine)
+    assert NodeCoordinator(2, "7-0").start_ranks(world.root, 2, None, machine).local_ranks == 1
 
 
 class StopsAfterCheckpoint(Silent):

@@ -67,7 +67,7 @@ def config(world: World, **changes: object) -> WorkloadConfig:
 )
 def test_the_rule(world: World, direction: str, valid: float, test: float | None, valid_met: bool, met: bool) -> None:
     workload = config(world, direction=direction, target=0.5, test_target=0.6)
-    assert (workload.valid_met(valid), workload.met(valid, test)) == (valid_met, met)
+    assert (workload.valid_reached(valid), workload.reached(valid, test)) == (valid_met, met)
 
 
 def test_who_trains_on_the_validation_split_meets_one_target(noisy: World) -> None:

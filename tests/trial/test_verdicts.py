@@ -1,5 +1,7 @@
 """Every verdict of docs/ledger.md can be reached, with a reason that says why; no process is left behind."""
 
+import json
+import math
 import os
 
 import pytest
@@ -85,7 +87,8 @@ def test_diverged_after_two_evaluations(world: World) -> None:
     """)
     assert outcome.record.verdict == "diverged"
     assert outcome.record.last.evaluation == 2
-    assert read_record(outcome.folder).last.valid_metric is None
+    assert math.isnan(read_record(outcome.folder).last.valid_metric)
+    assert json.loads((outcome.folder / "record.json").read_text())["last"]["valid_metric"] is None
 
 
 @pytest.mark.parametrize(

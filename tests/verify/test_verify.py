@@ -117,20 +117,20 @@ TAMPERED = {
     ),
     "a row at both targets before": (
         edit_rows(lambda rows: rows[2].update(valid_metric="0.04", test_metric="0.9")),
-        "evaluation 2 met the target .* went on",
+        "evaluation 2 reached the target .* went on",
     ),
     "a row at the validation target before": (
         edit_rows(lambda rows: rows[2].update(valid_metric="0.04")),
         "evaluation 2 has no test metric",
     ),
     "a look at the test split before": (edit_rows(lambda rows: rows[2].update(test_metric="0.9")), "evaluation 2 has a test metric"),
-    "a test metric beyond its target": (edit_rows(lambda rows: rows[-1].update(test_metric="1.1")), "but no evaluation met the target"),
+    "a test metric beyond its target": (edit_rows(lambda rows: rows[-1].update(test_metric="1.1")), "but no evaluation reached the target"),
     "time in a row": (edit_rows(lambda rows: rows[2].update(time_s="0.0")), "time_s of evaluation 2 is 0.0, below the one before it"),
     "examples in a row": (edit_rows(lambda rows: rows[2].update(examples="65")), "came at 65 examples, before it was due at 80"),
     "a row": (edit_rows(lambda rows: rows.pop(3)), "evaluation 4 where 3 must come"),
     "a row, the others renumbered": (edit_rows(renumber), "the chain breaks at line 5: a row was changed, added or taken out"),
     "the first row": (edit_rows(lambda rows: rows.pop(0)), "evaluation 1 where 0 must come"),
-    "the last row": (edit_rows(lambda rows: rows.pop()), "the verdict is reached, but no evaluation met the target"),
+    "the last row": (edit_rows(lambda rows: rows.pop()), "the verdict is reached, but no evaluation reached the target"),
     "a row cut short": (lambda trial: (trial / "evals.csv").open("a").write("9,1"), "line .* is not a row"),
     "time_s of the record": (edit_json("record.json", time_s=lambda s: s - 0.01), "the segments sum to"),
     "wall_s of the record": (edit_json("record.json", wall_s=lambda s: s + 1), "sum to .*, wall_s is"),
@@ -144,7 +144,7 @@ TAMPERED = {
         ),
         "evaluated again, test_metric is .*, the record says 0.01",
     ),
-    "verdict": (edit_json("record.json", verdict="missed", reached=None), "the verdict is missed, but evaluation .* met the target"),
+    "verdict": (edit_json("record.json", verdict="missed", reached=None), "the verdict is missed, but evaluation .* reached the target"),
     "hardware": (edit_json("record.json", hardware="a faster one"), "hardware is a faster one, environment.json says"),
     "target of the record": (edit_json("record.json", target=0.5), "target is 0.5, spec.json says 0.05"),
     "target of record and spec": (
@@ -168,9 +168,9 @@ TAMPERED = {
     "a weight and its hash": (change_a_weight_and_its_hash, "evaluated again, valid_metric is"),
     "no weights": (lambda trial: (trial / "target.safetensors").unlink(), "target.safetensors is missing"),
     "source": (lambda trial: (trial / "source" / "submission.py").open("a").write("#"), "source/ does not hash to source_hash"),
-    "schema": (edit_json("record.json", schema=7), "record.json: schema 7"),
-    "a wrong kind": (edit_json("record.json", time_s="soon"), "a value is of the wrong kind"),
-    "a field": (edit_json("record.json", bonus=1), "record.json is damaged or of another version"),
+    "schema": (edit_json("record.json", schema=7), "record.json: ledger schema 7"),
+    "a wrong kind": (edit_json("record.json", time_s="soon"), r"record.json is damaged \(Expected `float`, got `str` - at `\$.time_s`\)"),
+    "a field": (edit_json("record.json", bonus=1), r"record.json is damaged \(unknown field bonus\)"),
     "no spec": (lambda trial: (trial / "spec.json").unlink(), "a record.json but no spec.json"),
     "a copied trial": (copy_to_study_2, "spec.json is of quick/toy-cpu/study_1/trial_1, not of this folder"),
     "a copied trial, renumbered": (copy_to_study_2_with_new_numbers, f"not a trial of campaign.yaml; .* byte for byte that of {QUICK}"),
@@ -212,7 +212,7 @@ def test_a_miss_cannot_become_a_hit(honest: World, ledger: Path, capsys: pytest.
     edit_json("record.json", verdict="reached", reason="really")(ledger / QUICK.replace("quick", "slow"))
     code, out = verified(honest, capsys, ledger)
     assert code == 1
-    assert "the verdict is reached, but no evaluation met the target" in out
+    assert "the verdict is reached, but no evaluation reached the target" in out
     assert "target.safetensors is missing" in out
 
 
