@@ -8,7 +8,6 @@ them (how many did is printed). A trial survives if its final weights and all it
 but the times are bitwise those of the uninterrupted run, its clock adds up, and no process is left.
 """
 
-import json
 import random
 import signal
 import subprocess
@@ -24,6 +23,7 @@ import psutil
 
 from harness.campaign.plan import single_point, single_trial
 from harness.data import cache_root
+from harness.ledger.reading import write_json
 from harness.ledger.record import Record, read_record
 from harness.ledger.rows import Row, read_rows
 from harness.ledger.spec import TrialSpec, read_spec
@@ -127,7 +127,7 @@ def spec_file(spec: TrialSpec, folder: Path) -> str:
     """Writes the spec beside the trial's folder for the process that runs it."""
     path = folder.with_name(f"{folder.name}.spec.json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(spec.to_json()))
+    write_json(path, spec)
     return str(path)
 
 

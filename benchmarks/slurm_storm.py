@@ -130,7 +130,7 @@ def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[l
 
 def missing(ledger: Path) -> list[str]:
     """Returns the trials that were submitted and have no record."""
-    return [folder for s in read_submitted(ledger) for folder in s.folders if read_record(ledger / folder) is None]
+    return [folder for s in read_submitted(ledger) for folder in s.places if read_record(ledger / folder) is None]
 
 
 def write_submissions(world: World, sleeps: bool) -> None:
@@ -152,7 +152,7 @@ def state_of(node: str) -> str:
 def jobs_of(ledger: Path) -> dict[str, tuple[str, str]]:
     """Returns the trials that Slurm has: folder -> job and node, "" while it waits."""
     live = cluster.queue()
-    names = {f"{s.job_id}_{index}": folder for s in read_submitted(ledger) for index, folder in enumerate(s.folders)}
+    names = {f"{s.job_id}_{index}": folder for s in read_submitted(ledger) for index, folder in enumerate(s.places)}
     return {names[job]: (job, seen.node if seen.state == "RUNNING" else "") for job, seen in live.items() if job in names}
 
 
@@ -187,8 +187,8 @@ def started_again(ledger: Path) -> Counter[str]:
     """Returns how often the job of each trial was started again."""
     count = Counter[str]()
     for submitted in read_submitted(ledger):
-        for index, folder in enumerate(submitted.folders):
-            count[folder] += max(sum(line["event"] == "started" for line in read_events(submitted.batch, index)) - 1, 0)
+        for index, folder in enumerate(submitted.places):
+            count[folder] += max(sum(line.event == "started" for line in read_events(submitted.batch, index)) - 1, 0)
     return count
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import PROJECT, main
+from harness.ledger import SCHEMA
 from tests.conftest import SGD, World
 
 WORKLOAD = """

@@ -1,4 +1,4 @@
-"""Several watchers of one trial as one."""
+"""Several callbacks of one trial as one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,6 @@
 """log=wandb, offline for real: what wandb has written is read back and compared with the ledger."""
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -19,13 +18,14 @@ from harness.callbacks.callback_list import CallbackList, with_callbacks
 from harness.callbacks.display import Display
 from harness.callbacks.wandb import WandbCallback, has_key, run_id
 from harness.cli import PROJECT, main
+from harness.ledger.reading import write_json
 from harness.ledger.record import read_record
 from harness.ledger.rows import read_rows
-from harness.ledger.spec import TrialSpec
+from harness.ledger.spec import TrialSpec, read_spec
 from harness.trial.cgroup import PREFIX
 from harness.trial.referee import run_trial
+from tests.callbacks.offline import read_runs
 from tests.conftest import Silent, World
-from tests.log.offline import read_runs
 from tests.test_cli import project  # noqa: F401
 from tests.trial.test_resume import KilledAt
 
@@ -81,7 +81,7 @@ def test_a_run_has_the_rows_of_the_ledger(world: World, wandb: WandbCallback, wa
     assert len(run.rows) > 2
     assert logged(folder) == in_ledger(folder)
     assert (run.group, run.job_type, run.tags) == ("ledger", "toy_sgd", ["toy/cpu", "self"])
-    assert {name: value for name, value in run.config.items() if name != "_wandb"} == json.loads((folder / "spec.json").read_text())
+    assert {name: value for name, value in run.config.items() if name != "_wandb"} == dataclasses.asdict(read_spec(folder / "spec.json"))
     assert run.summary["verdict"] == "reached"
     assert run.summary["reason"] == record.reason
     assert run.summary["time_s"] == record.time_s
@@ -117,12 +117,12 @@ def test_a_resumed_trial_continues_its_run(world: World, wandb: WandbCallback, w
 
 
 def run_trial_in_a_process_that_kills_itself(spec: TrialSpec, folder: Path, world: World) -> None:
-    (world.root / "spec.json").write_text(json.dumps(spec.to_json()))
+    write_json(world.root / "spec.json", spec)
     code = """
 import os, signal, sys, time
 from pathlib import Path
-from harness.callbacks.wandb import WandbWatcher
-from harness.callbacks.callback_list import Several
+from harness.callbacks.wandb import WandbCallback
+from harness.callbacks.callback_list import CallbackList
 from harness.trial.referee import run_trial
 from harness.ledger.spec import read_spec
 from tests.trial.test_resume import KilledAt
@@ -132,7 +132,7 @@ class Killed(KilledAt):
             time.sleep(1)  # many times what wandb takes to write a row
             os.kill(os.getpid(), signal.SIGKILL)
 spec, folder, ledger, cache = map(Path, sys.argv[1:])
-run_trial(read_spec(spec), folder, cache, Several([WandbWatcher(ledger, print), Killed(3)]))
+run_trial(read_spec(spec), folder, cache, CallbackList([WandbCallback(ledger, print), Killed(3)]))
 """
     paths = map(str, (world.root / "spec.json", folder, world.root / "ledger", world.cache))
     outcome = subprocess.run([sys.executable, "-c", code, *paths], env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=False)

@@ -19,7 +19,23 @@ from harness.launch.job_states import in_words, jobs
 from harness.launch.options import Resources, Slurm
 from harness.launch.slurm import LedgerExecutor, arrays, missing, must_fit, preview, submit
 from harness.launch.task import somebody_runs, too_often
-from harness.ledger.jobs import Batch, log_event, new_folder, read_batch, read_events, read_submitted, write_batch, write_submitted
+from harness.ledger.jobs import (
+    Batch,
+    Event,
+    Preflight,
+    log_event,
+    new_folder,
+    read_batch,
+    read_events,
+    read_preflight,
+    read_preflights,
+    read_submitted,
+    write_batch,
+    write_preflight_id,
+    write_submitted,
+    write_wanted,
+)
+from harness.ledger.paths import TrialKey
 from harness.ledger.spec import TrialSpec
 from tests.conftest import World
 from tests.test_cli import project
@@ -86,38 +102,38 @@ def test_the_sbatch_file_of_a_trial_on_two_nodes(monkeypatch: pytest.MonkeyPatch
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_two_nodes.sbatch").read_text()
 
 
-def test_the_sbatch_file_of_a_first_short_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sbatch_file_of_a_preflight_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
     resources = preflight.short(Resources(partition="gpu", nodes=2, gpus=4, cpus=8, exclusive=True, python="python"))
     text = LedgerExecutor(Path("/ledger/jobs/first"), resources, Slurm(), None).text()
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.with_name("golden_first.sbatch").read_text()
 
 
-def test_a_first_short_job_is_asked_once_for_a_place(tmp_path: Path) -> None:
+def test_a_preflight_job_is_asked_once_for_a_place(tmp_path: Path) -> None:
     here = Resources(partition="main", gpus=4)
     assert preflight.folder_of(tmp_path, here) == preflight.folder_of(tmp_path, Resources(partition="main", nodes=2, memory_gb=99.0))
     assert preflight.folder_of(tmp_path, here) != preflight.folder_of(tmp_path, Resources(partition="other"))
     folder = preflight.folder_of(tmp_path, here)
-    assert preflight.read(folder) is None
-    preflight.prepare(folder, here)
-    preflight.note(folder, "7")
-    assert preflight.read_all(tmp_path) == [preflight.Preflight(folder, "7", passed=False)]
+    assert read_preflight(folder) is None
+    write_wanted(folder, preflight.wanted_versions(here))
+    write_preflight_id(folder, "7")
+    assert read_preflights(tmp_path) == [Preflight(folder=folder, job_id="7", passed=False)]
     preflight.run(folder)
-    assert preflight.read(folder) == preflight.Preflight(folder, "7", passed=True)
+    assert read_preflight(folder) == Preflight(folder=folder, job_id="7", passed=True)
 
 
 @pytest.mark.parametrize(
     ("what", "says"), [("cache", "cannot write the data cache"), ("versions", "has torch"), ("ledger", "cannot write")]
 )
-def test_what_a_first_short_job_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, says: str) -> None:
+def test_what_a_preflight_job_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, says: str) -> None:
     folder = preflight.folder_of(tmp_path, Resources())
-    preflight.prepare(folder, Resources())
+    write_wanted(folder, preflight.wanted_versions(Resources()))
     if what == "cache":
         monkeypatch.setenv("FINISHLINE_CACHE", "/proc/cache")
     elif what == "versions":
-        (folder / "versions.json").write_text('{"torch": "1.0"}')
+        write_wanted(folder, {"torch": "1.0"})
     else:
-        monkeypatch.setattr(preflight, "write_atomically", fails)
+        monkeypatch.setattr(preflight, "write_passed", fails)
     with pytest.raises(UserError, match=says):
         preflight.run(folder)
     assert not (folder / "passed.json").exists()
@@ -185,7 +201,9 @@ def test_no_slurm_here(project: World, capsys: pytest.CaptureFixture[str], monke
 
 
 def test_a_batch_is_read_as_it_was_written(trials: list[TrialSpec], tmp_path: Path) -> None:
-    batch = Batch(tmp_path, tuple(trials), 1, "csv", {"python": "3.11"}, 60, 90, 3)
+    batch = Batch(
+        folder=tmp_path, trials=tuple(trials), retries=1, log="csv", versions={"python": "3.11"}, time_min=60, notice_s=90, timeouts=3
+    )
     write_batch(batch)
     assert read_batch(tmp_path) == batch
     (tmp_path / "trials.json").write_text("{}")
@@ -195,13 +213,13 @@ def test_a_batch_is_read_as_it_was_written(trials: list[TrialSpec], tmp_path: Pa
 
 def test_a_node_that_cannot_write_the_ledger_says_so(trials: list[TrialSpec], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot write .*No such file or directory.*choose an out= that all nodes can write"):
-        task.run_task(Batch(tmp_path / "jobs" / "gone", tuple(trials), 1, "csv", {}), 0, 0.0)
+        task.run_task(Batch(folder=tmp_path / "jobs" / "gone", trials=tuple(trials), retries=1, log="csv"), 0, 0.0)
 
 
 def submitted(ledger: Path, trials: list[TrialSpec]) -> Path:
     folder = ledger / "jobs" / "20260101-000000-1"
     folder.mkdir(parents=True)
-    write_submitted(Batch(folder, tuple(trials), 1, "csv", {}), "70")
+    write_submitted(Batch(folder=folder, trials=tuple(trials), retries=1, log="csv"), "70")
     return folder
 
 
@@ -215,7 +233,7 @@ def test_jobs_of_a_launch_that_died_before_it_noted_them_are_found(
     monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path
 ) -> None:
     folder = new_folder(tmp_path)
-    write_batch(Batch(folder, tuple(trials[:4]), 1, "csv", {}))
+    write_batch(Batch(folder=folder, trials=tuple(trials[:4]), retries=1, log="csv"))
     new_folder(tmp_path)  # and one that died before it wrote anything
     answers(
         monkeypatch,
@@ -226,7 +244,7 @@ def test_jobs_of_a_launch_that_died_before_it_noted_them_are_found(
     monkeypatch.setattr(LedgerExecutor, "hand_in", lambda self, *conditions: handed_in.append(conditions) or f"{72 + len(handed_in)}")
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
     assert submit(trials, tmp_path, Slurm(), 1, "csv").startswith("4 trials submitted in 1 arrays, 1 waiting or running already")
-    assert [(s.job_id, len(s.folders)) for s in read_submitted(tmp_path)] == [("70", 4), ("74", 4)]
+    assert [(s.job_id, len(s.places)) for s in read_submitted(tmp_path)] == [("70", 4), ("74", 4)]
     assert handed_in == [(), ("73", None)]
 
 
@@ -242,7 +260,7 @@ def test_a_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, trials: list[
 
 def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpec], tmp_path: Path) -> None:
     folder = submitted(tmp_path, [*trials, replace(trials[0], study=6), replace(trials[0], study=7)])
-    states = [TrialState("toy_sgd", "toy/cpu", study, 1, "waiting", "", 0.0, 0.0) for study in range(1, 8)]
+    states = [TrialState(key=TrialKey("toy_sgd", "toy/cpu", study, 1), state="waiting", reason="") for study in range(1, 8)]
     answers(
         monkeypatch,
         squeue="70|0|PENDING|0:00||Resources\n70|1|RUNNING|1:05|n1|None\n",
@@ -280,7 +298,10 @@ def test_status_joins_ledger_and_slurm(monkeypatch: pytest.MonkeyPatch, trials: 
     ],
 )
 def test_a_trial_is_not_queued_again_for_ever(tmp_path: Path, stops: list[tuple[str, int]], says: str | None) -> None:
-    words = too_often(Batch(tmp_path, (), 1, "csv", {}, 60, 90, 3), [{"why": why, "evaluations": n} for why, n in stops])
+    words = too_often(
+        Batch(folder=tmp_path, trials=(), retries=1, log="csv", time_min=60, notice_s=90, timeouts=3),
+        [Event(at="", host="", event="stopped", why=why, evaluations=n) for why, n in stops],
+    )
     assert (words is None) if says is None else words.startswith(says)
 
 
@@ -304,9 +325,9 @@ def test_a_job_that_was_told_to_stop_is_queued_again(
     monkeypatch.setattr(task, "_run", interrupted)
     monkeypatch.setenv("SLURM_JOB_ID", "71")
     (tmp_path / "jobs").mkdir()
-    assert task.run_task(Batch(tmp_path / "jobs", tuple(trials), 1, "csv", {}, timeouts=1), 0, 0.0) == 1
+    assert task.run_task(Batch(folder=tmp_path / "jobs", trials=tuple(trials), retries=1, log="csv", timeouts=1), 0, 0.0) == 1
     assert (("scontrol", "requeue", "71") in asked) == again
-    assert [line["event"] for line in read_events(tmp_path / "jobs", 0)] == ["started", "stopped", *(["queued again"] if again else [])]
+    assert [line.event for line in read_events(tmp_path / "jobs", 0)] == ["started", "stopped", *(["queued again"] if again else [])]
 
 
 def test_a_job_that_slurm_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,14 +350,14 @@ def test_a_line_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
     log_event(tmp_path, 0, "started", restarts=0)
     with (tmp_path / "0.jsonl").open("a") as file:
         file.write('{"at": "2026')
-    assert [line["event"] for line in read_events(tmp_path, 0)] == ["started"]
+    assert [line.event for line in read_events(tmp_path, 0)] == ["started"]
     assert read_events(tmp_path, 1) == []
 
 
 def test_an_owner_counts_that_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
+    assert not somebody_runs(tmp_path, look_every_s=0.01, heartbeat_s=0.0, stale_s=0.1)
     (tmp_path / "lock.json").write_text("{}")
-    assert not somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=0.1)
+    assert not somebody_runs(tmp_path, look_every_s=0.01, heartbeat_s=0.0, stale_s=0.1)
     beats = iter(range(10))
     monkeypatch.setattr(task.time, "sleep", lambda seconds: os.utime(tmp_path / "lock.json", (0, next(beats))))
-    assert somebody_runs(tmp_path, look_every_s=0.01, beat_s=0.0, stale_s=60.0)
+    assert somebody_runs(tmp_path, look_every_s=0.01, heartbeat_s=0.0, stale_s=60.0)

@@ -17,8 +17,7 @@ import pytest
 from benchmarks.slurm_storm import storm
 from harness.cli import main
 from harness.launch import cluster
-from harness.launch.preflight import read_all
-from harness.ledger.jobs import read_events, read_submitted
+from harness.ledger.jobs import read_events, read_preflights, read_submitted
 from harness.ledger.record import read_record
 from harness.ledger.rows import read_rows
 from tests.conftest import SGD, World
@@ -52,7 +51,7 @@ def has_rows(project: World, name: str) -> bool:
 
 def release(project: World) -> None:
     """Lets the first short job and the array go that were submitted with a hold."""
-    (first,) = read_all(ledger_of(project))
+    (first,) = read_preflights(ledger_of(project))
     subprocess.run(["scontrol", "release", first.job_id, read_submitted(ledger_of(project))[-1].job_id], check=True)
 
 
@@ -92,9 +91,9 @@ def test_too_many_time_limits_end_it_with_a_word(project: World, launch: Launch,
     project.submission(f"def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\n{SLOW}", "endless")
     assert launch("submissions=[endless]", "launcher.time_min=1", "launcher.notice_s=50", "launcher.timeouts=0") == 0
     wait(lambda: job_of(project) not in cluster.queue(), "the end of the job")  # Slurm gives notice at 10 s or at its next look
-    (stopped, given_up) = [line for line in read_events(read_submitted(ledger_of(project))[0].batch, 0) if line["event"] != "started"]
-    assert (stopped["event"], stopped["why"]) == ("stopped", "near the time limit")
-    assert given_up["event"] == "given up"
+    (stopped, given_up) = [line for line in read_events(read_submitted(ledger_of(project))[0].batch, 0) if line.event != "started"]
+    assert (stopped.event, stopped.why) == ("stopped", "near the time limit")
+    assert given_up.event == "given up"
     shown = status(project, capsys)
     assert "met its time limit of 1 min 1 times and is not queued again (launcher.timeouts=0)" in shown
     assert "launch again, with a longer launcher.time_min" in shown
@@ -113,7 +112,7 @@ def test_what_a_node_lacks_is_found_by_a_first_short_job(
     project: World, launch: Launch, capsys: pytest.CaptureFixture[str], python: str, says: str
 ) -> None:
     assert launch("submissions=[quick]", f"launcher.python='env {python}'") == 0
-    amiss = "no trial was started, since the first short job found something amiss: FAILED with exit code"
+    amiss = "no trial was started, since the preflight job found something amiss: FAILED with exit code"
     wait(lambda: amiss in status(project, capsys), "accounts of the failure")
     assert says in status(project, capsys)
     wait(lambda: job_of(project) not in cluster.queue(), "the end of what waited for it")

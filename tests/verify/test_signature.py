@@ -130,8 +130,8 @@ def test_every_field_of_a_record_of_a_signed_ledger(honest: World, signed: Path)
         edit_json("record.json", **{name: changed})(signed / QUICK)
         assert standing(signed).problems == (f"1 record was changed: {QUICK}",), name
         path.write_text(text)
-    for name in ("host_memory_bytes", "reason"):  # of no consequence for anything else
-        edit_json("record.json", **{name: 7})(signed / QUICK)
+    for name, value in (("device_memory_bytes", 7), ("reason", "7")):  # of no consequence for anything else
+        edit_json("record.json", **{name: value})(signed / QUICK)
         assert f"1 record was changed: {QUICK}" in problems(honest, signed)["signature.json"]
         assert f"SIGNATURE BROKEN: 1 record was changed: {QUICK}, digest " in head(signed)
         path.write_text(text)

@@ -94,8 +94,8 @@ def change_a_weight_and_its_hash(trial: Path) -> None:
 
 
 def faster(trial: Path) -> None:
-    """Takes half a second off everywhere that a time stands."""
-    less = lambda seconds: float(seconds) - 0.5  # noqa: E731
+    """Halves everything that is a time."""
+    less = lambda seconds: float(seconds) / 2  # noqa: E731
     edit_json("record.json", time_s=less, reached__time_s=less, last__time_s=less, segments__0__time_s=less)(trial)
     edit_rows(lambda rows: [row.update(time_s=repr(less(row["time_s"]))) for row in rows[-1:]])(trial)
 
@@ -134,7 +134,7 @@ TAMPERED = {
     "a row cut short": (lambda trial: (trial / "evals.csv").open("a").write("9,1"), "line .* is not a row"),
     "time_s of the record": (edit_json("record.json", time_s=lambda s: s - 0.01), "the segments sum to"),
     "wall_s of the record": (edit_json("record.json", wall_s=lambda s: s + 1), "sum to .*, wall_s is"),
-    "every time": (faster, "evals.csv, evaluation .*: time_s, .* sum to"),
+    "every time": (faster, "evals.csv: the chain breaks at line"),
     "valid_metric of the record": (edit_json("record.json", reached__valid_metric=0.01), "valid_metric of reached is 0.01"),
     "best_metric": (edit_json("record.json", best_metric=0.0), "best_metric is 0.0"),
     "test metric everywhere": (
@@ -201,7 +201,8 @@ def test_only_the_tampered_trial_is_wrong(honest: World, ledger: Path, capsys: p
 
 
 def test_time_cannot_be_moved_between_segments(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    moved = {"segments__0__time_s": lambda s: s + 0.5, "segments__1__time_s": lambda s: s - 0.5}
+    part = read_record(ledger / QUICK.replace("quick", "averaged")).segments[1].time_s / 2
+    moved = {"segments__0__time_s": lambda s: s + part, "segments__1__time_s": lambda s: s - part}
     edit_json("record.json", **moved)(ledger / QUICK.replace("quick", "averaged"))
     code, out = verified(honest, capsys, ledger)
     assert code == 1
@@ -209,7 +210,9 @@ def test_time_cannot_be_moved_between_segments(honest: World, ledger: Path, caps
 
 
 def test_a_miss_cannot_become_a_hit(honest: World, ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    edit_json("record.json", verdict="reached", reason="really")(ledger / QUICK.replace("quick", "slow"))
+    trial = ledger / QUICK.replace("quick", "slow")
+    last = json.loads((trial / "record.json").read_text())["last"]
+    edit_json("record.json", verdict="reached", reason="really", reached=last)(trial)
     code, out = verified(honest, capsys, ledger)
     assert code == 1
     assert "the verdict is reached, but no evaluation reached the target" in out
