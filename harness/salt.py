@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.files import write_atomically
 
-LEAST_BYTES = 16
+MIN_BYTES = 16
 
 
 def read_salt(path: Path) -> bytes:
@@ -18,11 +18,9 @@ def read_salt(path: Path) -> bytes:
         salt = path.read_bytes() if path.is_file() else None
     except OSError as error:
         raise UserError(f"salt={path} cannot be read ({error.strerror})") from None
-    if salt is None or len(salt) < LEAST_BYTES:
+    if salt is None or len(salt) < MIN_BYTES:
         what = "is no file" if salt is None else f"holds {len(salt)} bytes"
-        raise UserError(
-            f"salt={path} {what}, and a salt is a file of at least {LEAST_BYTES} random bytes: head -c 32 /dev/urandom > {path}"
-        )
+        raise UserError(f"salt={path} {what}, and a salt is a file of at least {MIN_BYTES} random bytes: head -c 32 /dev/urandom > {path}")
     return salt
 
 

@@ -19,7 +19,7 @@ from harness.project.project import Project
 from harness.project.rulesets import Racing
 from harness.salt import commitment, read_salt
 
-PATIENCE_S = 60.0
+LOCK_WAIT_S = 60.0
 
 
 def ledger_and_plan(project: Project, given: LaunchOptions, named: frozenset[str]) -> tuple[Path, Plan]:
@@ -124,7 +124,7 @@ def fork_of(ledger: Path, number: int) -> Path:
 @contextmanager
 def _alone(ledger: Path) -> Iterator[None]:
     """Waits for other launches that are planning on this ledger."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LOCK_WAIT_S
     with ExitStack() as stack:
         while True:
             try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["error", "look"]
+Level = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, order=True)

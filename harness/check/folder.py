@@ -10,7 +10,7 @@ from harness.errors import UserError, suggest
 from harness.project.space import SearchSpace, read_space
 from harness.trial.source import files
 
-MOST_LINES = 25
+MAX_LINES = 25
 
 
 def check_files(folder: Path) -> Iterator[Finding]:
@@ -18,9 +18,9 @@ def check_files(folder: Path) -> Iterator[Finding]:
     for path in files(folder):
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".py" and name != "submission.py":
-            yield Finding("look", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
+            yield Finding("warning", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
         elif b"\0" in path.read_bytes():
-            yield Finding("look", name, 0, "is no text", "a submission is read by everybody")
+            yield Finding("warning", name, 0, "is no text", "a submission is read by everybody")
     if not (folder / "README.md").is_file():
         yield Finding("error", "README.md", 0, "is missing", "say what the method is, in a few lines, and cite its source")
 
@@ -50,14 +50,14 @@ def check_hyperparameters(space: SearchSpace, sources: Sequence[Source]) -> Iter
                     yield source.finding("error", node, what, f"add it there{suggest(name[8:], known)}")
                 used.add(name[8:])
     for name in sorted(known - used) if not whole else []:
-        yield Finding("look", "space.yaml", 0, f"{name} is never read by the code", "tuning it would waste trials: remove it")
+        yield Finding("warning", "space.yaml", 0, f"{name} is never read by the code", "tuning it would waste trials: remove it")
 
 
 def check_length(source: Source) -> Iterator[Finding]:
     """Yields a finding when submission.py is long."""
     lines = code_lines(source)
-    if lines > MOST_LINES:
-        yield Finding("look", source.file, 0, f"{lines} lines of code", f"above {MOST_LINES} somebody must take the time to read them")
+    if lines > MAX_LINES:
+        yield Finding("warning", source.file, 0, f"{lines} lines of code", f"above {MAX_LINES} somebody must take the time to read them")
 
 
 def code_lines(source: Source) -> int:

@@ -30,7 +30,7 @@ def identity(source: Source) -> Iterator[Finding]:
             if node.func.attr == "get" and node.args and (fact := _fact(source, node.args[0])):
                 yield source.finding("error", node, f"looks up by {fact}", UNKNOWN)
             if node.func.attr in ("startswith", "endswith") and _is_name(node.func.value):
-                yield source.finding("look", node, "asks for a parameter's name", READ_ROLES)
+                yield source.finding("warning", node, "asks for a parameter's name", READ_ROLES)
 
 
 def _compared(source: Source, node: ast.Compare, sizes: dict[str, str]) -> Iterator[Finding]:
@@ -47,12 +47,12 @@ def _compared(source: Source, node: ast.Compare, sizes: dict[str, str]) -> Itera
         size = _size(side) or (sizes.get(side.id) if isinstance(side, ast.Name) else None)
         if (fact := _fact(source, side)) and values != [0]:
             certain = exact and not fact.endswith("loss_kind")
-            yield source.finding("error" if certain else "look", node, f"compares {fact} with a constant", UNKNOWN)
+            yield source.finding("error" if certain else "warning", node, f"compares {fact} with a constant", UNKNOWN)
         elif size and large:
             what = f"compares {size} with a constant"
-            yield source.finding("error" if exact else "look", node, what, f"sizes tell one workload from another: {UNKNOWN}")
+            yield source.finding("error" if exact else "warning", node, what, f"sizes tell one workload from another: {UNKNOWN}")
         elif _is_name(side) and any(isinstance(v, str) for v in values):
-            yield source.finding("look", node, "asks for a parameter's name", READ_ROLES)
+            yield source.finding("warning", node, "asks for a parameter's name", READ_ROLES)
 
 
 def _fact(source: Source, node: ast.expr) -> str | None:

@@ -61,27 +61,27 @@ RULES = (
     ),
     Rule("error", "torch.set_num_threads torch.set_num_interop_threads", "the number of threads is the workload's"),
     Rule(
-        "look",
+        "warning",
         "torch.manual_seed torch.random.manual_seed torch.cuda.manual_seed torch.cuda.manual_seed_all torch.set_rng_state random.seed "
         "numpy.random.seed random.setstate numpy.random.set_state",
         "it seeds a stream that dropout and the trial's seed depend on: use self.generator",
     ),
     Rule(
-        "look",
+        "warning",
         "torch.Generator random.Random numpy.random.default_rng numpy.random.RandomState numpy.random.Generator",
         "use self.generator: it is seeded by the trial and saved in checkpoints",
     ),
-    Rule("look", "time datetime", "seconds read here differ from run to run: use self.elapsed, and steps where you can"),
-    Rule("look", "torch.cuda.Stream torch.cuda.stream torch.utils.data", "work beside the main stream must be over when step returns"),
-    Rule("look", "base64 binascii zlib gzip bz2 lzma codecs", "it unpacks something: no weights or tables may be brought along"),
+    Rule("warning", "time datetime", "seconds read here differ from run to run: use self.elapsed, and steps where you can"),
+    Rule("warning", "torch.cuda.Stream torch.cuda.stream torch.utils.data", "work beside the main stream must be over when step returns"),
+    Rule("warning", "base64 binascii zlib gzip bz2 lzma codecs", "it unpacks something: no weights or tables may be brought along"),
     Rule(
-        "look",
+        "warning",
         "torch.set_default_dtype torch.set_default_device torch.set_float32_matmul_precision torch.use_deterministic_algorithms",
         "a setting of the whole process; it may not change what the model computes",
     ),
-    Rule("look", "torch.nn.init", "training starts from the weights that the workload made"),
-    Rule("look", "torch._C torch.ops torch.classes torch.utils.cpp_extension", "native code: a reader cannot see what it does"),
-    Rule("look", "globals locals vars", "it reaches names that a reader cannot see"),
+    Rule("warning", "torch.nn.init", "training starts from the weights that the workload made"),
+    Rule("warning", "torch._C torch.ops torch.classes torch.utils.cpp_extension", "native code: a reader cannot see what it does"),
+    Rule("warning", "globals locals vars", "it reaches names that a reader cannot see"),
 )
 LEVELS = {name: rule for rule in RULES for name in rule.names.split()}
 SYS_ALLOWED = ("sys.maxsize", "sys.float_info", "sys.version_info")
@@ -135,7 +135,7 @@ def _imported(source: Source, node: ast.stmt, name: str) -> Iterator[Finding]:
     if rule is not None:
         yield source.finding(rule.level, node, f"imports {name}", rule.advice)
     elif root not in KNOWN.split():
-        yield source.finding("look", node, f"imports {name}", "is this package one of the project's, and what does it do?")
+        yield source.finding("warning", node, f"imports {name}", "is this package one of the project's, and what does it do?")
 
 
 def _referenced(source: Source, node: ast.expr, name: str) -> Iterator[Finding]:
@@ -152,7 +152,7 @@ def _called(source: Source, node: ast.Call) -> Iterator[Finding]:
     name = source.dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
     last = name.split(".")[-1]
     if name == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant):
-        yield source.finding("look", node, "getattr with a name made at run time", "a reader cannot see what it reaches")
+        yield source.finding("warning", node, "getattr with a name made at run time", "a reader cannot see what it reaches")
     if last in SEEDS:
         used = [n for arg in node.args for part in ast.walk(arg) if isinstance(part, ast.expr) and (n := source.dotted(part))]
         odd = next((n for n in used if n in UNREPEATABLE or any(n.startswith(u) for u in UNREPEATABLE if u.endswith("."))), None)

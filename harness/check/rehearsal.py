@@ -33,7 +33,7 @@ from harness.trial.runner import warm_up
 from harness.workload import Batch, Evaluation
 
 FACTS = WorkloadInfo(**{name: getattr(CONFIG, name) for name in WorkloadInfo.__dataclass_fields__})
-STEPS, MORE_STEPS, MOST_CORNERS, NAMED = 10, 5, 64, 4
+STEPS, MORE_STEPS, MAX_CORNERS, NAMED = 10, 5, 64, 4
 Losses = Callable[[nn.Module, Batch], Tensor]
 
 
@@ -164,7 +164,7 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
         session.guard.check()
     before, loss_before = session.weights(), session.loss()
     if changed := differences(dict(fresh_model(workload).state_dict()), before):
-        report.find("look", f"setup() changes weights: {_some(changed)}", "training starts from the weights that the workload made")
+        report.find("warning", f"setup() changes weights: {_some(changed)}", "training starts from the weights that the workload made")
     with report.stage(f"the first {STEPS} steps", vital=True):
         session.advance(STEPS)
         session.guard.check()
@@ -181,13 +181,13 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
         session.guard.check()
         if session.done_at is not None and session.done_at < half:
             what = f"done() is true after {session.done_at} steps of a horizon of {session.submission.horizon}"
-            report.find("look", what, "the trial ends there: is that meant?")
+            report.find("warning", what, "the trial ends there: is that meant?")
     for name, losses in (("zero", _zero), ("missing", _only_the_head)):
-        with report.stage(f"steps with {name} gradients", level="look"):
+        with report.stage(f"steps with {name} gradients", level="warning"):
             session = begin(kind, hp, losses)
             session.advance(3)
             if not session.is_finite():
-                report.find("look", f"{name} gradients give weights that are not finite", "divide by norms with an epsilon")
+                report.find("warning", f"{name} gradients give weights that are not finite", "divide by norms with an epsilon")
     with report.stage("the corners of the search space"):
         corners(kind, folder, hp, report)
 
@@ -207,10 +207,10 @@ def learns(session: Session, before: Mapping[str, Tensor], loss_before: float, r
         report.find("error", f"no parameter moved in {session.steps} steps", "does step() call the optimizer, and is the rate above 0?")
     elif still:
         roles = ", ".join(f"{name} ({session.submission.roles[name]})" for name in still)
-        report.find("look", f"never moved in {session.steps} steps: {roles}", "is a role forgotten in setup?")
+        report.find("warning", f"never moved in {session.steps} steps: {roles}", "is a role forgotten in setup?")
     if not still and not session.loss() < loss_before:
         what = f"the loss did not fall in {session.steps} steps ({loss_before:.3f} to {session.loss():.3f})"
-        report.find("look", what, "is the sign right, and the rate?")
+        report.find("warning", what, "is the sign right, and the rate?")
 
 
 def swaps_back(session: Session, report: Report) -> None:
@@ -220,7 +220,7 @@ def swaps_back(session: Session, report: Report) -> None:
     streams = random_state()
     with submission.eval_weights():
         if not session.is_finite():
-            report.find("look", "the weights inside eval_weights() are not finite", "what the referee evaluates is NaN")
+            report.find("warning", "the weights inside eval_weights() are not finite", "what the referee evaluates is NaN")
     session.model.train()
     set_random_state(streams)
     changed = differences(weights, session.weights())
@@ -265,10 +265,10 @@ def corners(kind: type[Submission], folder: Path, hp: Mapping[str, Any], report:
     space = read_space(folder)
     axes = space.axes
     ends = {axis.name: axis.values or (axis.accept(axis.low, ""), axis.accept(axis.high, "")) for axis in axes}
-    points = [dict(zip(ends, values, strict=True)) for values in itertools.islice(itertools.product(*ends.values()), MOST_CORNERS + 1)]
+    points = [dict(zip(ends, values, strict=True)) for values in itertools.islice(itertools.product(*ends.values()), MAX_CORNERS + 1)]
     if space.listed:
         points = [dict(point) for point in space.listed]
-    elif len(points) > MOST_CORNERS:
+    elif len(points) > MAX_CORNERS:
         points = [{name: value} for name, values in ends.items() for value in values]
     broken: dict[str, list[str]] = {}
     for point in points:
@@ -284,7 +284,7 @@ def corners(kind: type[Submission], folder: Path, hp: Mapping[str, Any], report:
             broken.setdefault(why, []).append(named)
     for why, where in broken.items():
         what = f"a corner of the search space {why}: {where[0]} ({len(where)} of {len(points)} do)"
-        report.find("look", what, "a trial there would be lost: narrow the range, or mend it")
+        report.find("warning", what, "a trial there would be lost: narrow the range, or mend it")
 
 
 def _zero(model: nn.Module, batch: Batch) -> Tensor:

@@ -26,13 +26,13 @@ def _body(source: Source, body: Sequence[ast.stmt], where: str) -> Iterator[Find
             if not all(_is_plain(source, default) for default in defaults):
                 yield source.finding("error", node, f"a default value of {node.name} is computed {where}", ADVICE)
             if node.name in ON_DEFINITION:
-                yield source.finding("look", node, f"defines {node.name}", "it runs when a class is made or called: what does it do?")
+                yield source.finding("warning", node, f"defines {node.name}", "it runs when a class is made or called: what does it do?")
             yield from _decorators(source, node, where)
         elif isinstance(node, ast.ClassDef):
             if not all(_is_plain(source, part) for part in [*node.bases, *(keyword.value for keyword in node.keywords)]):
                 yield source.finding("error", node, f"a base of {node.name} is computed", ADVICE)
             if any(keyword.arg == "metaclass" for keyword in node.keywords):
-                yield source.finding("look", node, f"{node.name} has a metaclass", "it runs when the class is made: what does it do?")
+                yield source.finding("warning", node, f"{node.name} has a metaclass", "it runs when the class is made: what does it do?")
             yield from _decorators(source, node, where)
             yield from _body(source, node.body, f"in the body of class {node.name}")
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -20,9 +20,9 @@ def waits(source: Source) -> Iterator[Finding]:
                 continue
             name = source.dotted(node.func) or ""
             if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
-                yield source.finding("look", node, f".{node.func.attr}() in {function.name}", ADVICE)
+                yield source.finding("warning", node, f".{node.func.attr}() in {function.name}", ADVICE)
             elif name in ("print", "torch.cuda.synchronize"):
-                yield source.finding("look", node, f"{name}() in {function.name}", ADVICE)
+                yield source.finding("warning", node, f"{name}() in {function.name}", ADVICE)
 
 
 def _per_step(functions: list[ast.FunctionDef | ast.AsyncFunctionDef]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -20,7 +20,7 @@ from harness.project.project import Project
 from harness.trial.source import weigh_folder
 
 RULESET = "self"
-COLOURS = {"error": "red", "look": "yellow"}
+COLOURS = {"error": "red", "warning": "yellow"}
 
 
 def main(arguments: Sequence[str], root: Path) -> int:

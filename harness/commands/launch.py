@@ -90,10 +90,10 @@ def cost(plan: Plan, due: Sequence[TrialSpec], ledger: Path, given: LaunchOption
     Raises:
         UserError: it is more than goes without `confirm=true`.
     """
-    most_h = sum(spec.budget_s for spec in due) / 3600
-    forecast_h = min(read_status(plan, ledger).forecast_s / 3600, most_h)
+    max_h = sum(spec.budget_s for spec in due) / 3600
+    forecast_h = min(read_status(plan, ledger).forecast_s / 3600, max_h)
     trials = plan.studies * plan.ruleset.trials * len(plan.workloads) * len(plan.submissions)
-    words = f"campaign {ledger}: {trials} trials, {len(due)} to run: {forecast_h:.2g} hours by earlier records, {most_h:.2g} by the budget"
+    words = f"campaign {ledger}: {trials} trials, {len(due)} to run: {forecast_h:.2g} hours by earlier records, {max_h:.2g} by the budget"
     if forecast_h > given.unconfirmed_hours and not given.confirm:
         raise UserError(f"{words}; this is more than unconfirmed_hours={given.unconfirmed_hours:g}: add confirm=true")
     return words

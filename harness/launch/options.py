@@ -69,7 +69,7 @@ class Slurm:
 
 Launcher = Debug | Local | Slurm
 
-_LEAST: dict[str, float] = {
+_MIN: dict[str, float] = {
     "workers": 1,
     "nodes": 1,
     "gpus": 0,
@@ -118,7 +118,7 @@ def _value(key: str, value: Any, known: tuple[str, ...], where: str) -> Any:
         return tuple(value)
     if key == "extra" and isinstance(value, Mapping):
         return tuple(sorted((str(name), what) for name, what in value.items()))
-    if key in _LEAST and type(value) is int and value >= _LEAST[key]:
+    if key in _MIN and type(value) is int and value >= _MIN[key]:
         return value
     if key == "memory_gb" and isinstance(value, int | float) and value > 0:
         return float(value)
@@ -130,7 +130,7 @@ def _value(key: str, value: Any, known: tuple[str, ...], where: str) -> Any:
 
 
 def _kind(key: str) -> str:
-    if key in _LEAST:
-        return f"a whole number of at least {_LEAST[key]:g}"
+    if key in _MIN:
+        return f"a whole number of at least {_MIN[key]:g}"
     kinds = {"setup": "a list of lines of shell", "extra": "a mapping of sbatch fields", "memory_gb": "a number above 0"}
     return {**kinds, "exclusive": "true or false"}.get(key, "a word")

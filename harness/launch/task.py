@@ -30,9 +30,9 @@ from harness.ledger.spec import TrialSpec
 from harness.trial.coordinator import NodeCoordinator, run_remote_ranks
 from harness.trial.processes import die_with_parent
 
-PATIENCE_S = 10.0
+GRACE_S = 10.0
 """How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
-LIMIT_PATIENCE = 0.5
+GRACE_AT_LIMIT = 0.5
 """The same at the time limit, as a share of the time that is left."""
 AT_THE_LIMIT = "near the time limit"
 SLURM_EARLY_S = 60.0
@@ -43,7 +43,7 @@ def work(batch: Batch) -> int:
     """Is a local worker; exit code 130 when it was told to stop. Dies with the process that started it."""
     die_with_parent()
     try:
-        with PreemptionHandler(lambda: PATIENCE_S) as notice:
+        with PreemptionHandler(lambda: GRACE_S) as notice:
             _run(batch.trials, batch, notice, display=Relayed(Console()))
     except KeyboardInterrupt:
         return 130
@@ -77,7 +77,7 @@ def run_task(batch: Batch, index: int, started: float) -> int:
         return left_s() < batch.notice_s + SLURM_EARLY_S
 
     try:
-        with PreemptionHandler(lambda: LIMIT_PATIENCE * left_s() if at_the_limit() else PATIENCE_S) as notice:
+        with PreemptionHandler(lambda: GRACE_AT_LIMIT * left_s() if at_the_limit() else GRACE_S) as notice:
             must_have(batch.versions)
             _tell_started(batch, index, restarts)
             while is_pending(folder, batch.retries):

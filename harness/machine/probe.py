@@ -18,7 +18,7 @@ from harness.ledger.spec import TrialSpec
 from harness.machine.calibration import calibrated_speed
 from harness.machine.hardware import Machine
 
-REPEATS, MOST_S = 200, 0.8
+REPEATS, MAX_S = 200, 0.8
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def speed(threads: int, device: torch.device, clock: Callable[[], float] = time.
     """Returns how often a second the machine does one matrix product, one convolution and one pass over memory, one after the other.
 
     Each kernel counts with its fastest of `REPEATS` repeats, so that what interrupts it (other programs, first calls) does not count; after
-    `MOST_S` seconds no more are begun. The passes go round a buffer that is larger than the caches.
+    `MAX_S` seconds no more are begun. The passes go round a buffer that is larger than the caches.
 
     Args:
         threads: how many of the CPU's threads torch may use; as many as the trial.
@@ -80,7 +80,7 @@ def _rate(kernels: tuple[Callable[[], object], ...], device: torch.device, clock
             kernel()
             wait()
             fastest[number] = min(fastest[number], clock() - started)
-        if clock() - began > MOST_S:
+        if clock() - began > MAX_S:
             break
     return 1 / sum(fastest)
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from harness.errors import UserError
 from harness.ledger.paths import TrialKey
 from harness.racing.time_bounds import NEVER, TimeBounds, median, running, smallest_change, study
-from harness.score.profiles import MAX_TAU
+from harness.score.profiles import MAX_TAU, is_cut
 
 Guarantee = Literal["scores", "times"]
 """What racing leaves as it is: scores, ranks and profiles, or every study's time too, and with it intervals and p values (rule 1 alone)."""
@@ -112,7 +112,7 @@ class Race:
             if isinf(low):
                 return f"it cannot count: its median on {name} is sure to be a miss"
             best = self.best(name, without)
-            if low > MAX_TAU * best:
+            if is_cut(low, best):
                 return f"it cannot count: its median on {name} is sure to be above {MAX_TAU:g} x the best known, {best:g}"
         return None
 
@@ -133,7 +133,7 @@ class Race:
 
     def _indifferent(self, rival: str, workload: str, least: float, best: float, submission: str) -> bool:
         there = self.median(rival, workload)
-        if there.high <= MAX_TAU * least or there.low > MAX_TAU * best:
+        if not is_cut(there.high, least) or is_cut(there.low, best):
             return True
         return self._disqualified(rival, workload, there.low, submission) is not None
 

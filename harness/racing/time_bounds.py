@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
+from harness.score.times import middle_places
+
 
 class TimeBounds(NamedTuple):
     """A time to the target on the board's clock: at `low` or later, at `high` or earlier."""
@@ -43,8 +45,9 @@ def median(studies: Sequence[TimeBounds]) -> TimeBounds:
 def _median(values: list[float]) -> float:
     if not values:
         return inf
-    ordered, count = sorted(values), len(values)
-    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    ordered = sorted(values)
+    low, high = middle_places(len(values))
+    return (ordered[low] + ordered[high]) / 2
 
 
 def smallest_change(time: float, rest: float, others: Sequence[TimeBounds]) -> float:
@@ -53,7 +56,7 @@ def smallest_change(time: float, rest: float, others: Sequence[TimeBounds]) -> f
     `rest` is the latest time of its study without it, `others` are the other studies. Infinite: the median is settled, whatever it does.
     """
     lows, highs = sorted(s.low for s in others), sorted(s.high for s in others)
-    first, second = len(others) // 2, (len(others) + 1) // 2  # the places, from 0, of the middle two among all studies; one place if odd
+    first, second = middle_places(len(others) + 1)
     below = lows[first - 1] if first else -inf
     above = highs[second] if second < len(highs) else inf
     if max(time, below) >= min(rest, above):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.report.text import amount, number, span, title
-from harness.score.board import UNITS, Board, Cell, Shift
+from harness.score.board import UNITS, Board, Cell, LeaveOneOut
 
 
 def markdown(board: Board) -> str:
@@ -111,7 +111,7 @@ def _p(value: float) -> str:
 
 
 def _sensitivity(board: Board) -> Iterator[str]:
-    if not board.shifts:
+    if not board.leave_one_out:
         return
     yield from ("## What if something is left out", "")
     yield "Scores are relative: they move when a workload or another submission leaves. The largest moves each way; all are in"
@@ -119,29 +119,29 @@ def _sensitivity(board: Board) -> Iterator[str]:
     yield ""
     rows = []
     for entry in board.entries:
-        own = [shift for shift in board.shifts if shift.submission == entry.submission]
+        own = [shift for shift in board.leave_one_out if shift.submission == entry.submission]
         ranks = [shift.rank_change for shift in own]
         cells = [_extremes([shift for shift in own if shift.kind == kind]) for kind in ("workload", "submission")]
         rows.append((entry.submission, f"{entry.score:.4f}", *cells, f"{min(ranks):+d} to {max(ranks):+d}" if ranks else ""))
     yield from _table(("submission", "score", "without a workload", "without a submission", "rank moves by"), "lrlll", rows)
 
 
-def _extremes(shifts: list[Shift]) -> str:
-    if not shifts:
+def _extremes(leave_one_out: list[LeaveOneOut]) -> str:
+    if not leave_one_out:
         return ""
-    ends = (min(shifts, key=lambda shift: shift.score_change), max(shifts, key=lambda shift: shift.score_change))
+    ends = (min(leave_one_out, key=lambda shift: shift.score_change), max(leave_one_out, key=lambda shift: shift.score_change))
     return ", ".join(f"{shift.score_change:+.4f} ({shift.left_out})" for shift in ends if abs(shift.score_change) >= 5e-5) or "0"
 
 
 def _moves(board: Board) -> Iterator[str]:
-    if not board.moves:
+    if not board.rule_changes:
         return
     yield from ("## The same logs under both rules", "")
     yield "`algoperf`: a study takes the trial that needed the fewest evaluations, which need not be the fastest; studies without any log"
     yield "are not there; the profile is summed on 100 points (trapezoids). `finishline`: a study takes its fastest trial, a study without"
     yield "a hit is a miss, the integral is exact. The 4 x cut and the variant rule are the same."
     yield ""
-    moved = [move for move in board.moves if move.rank_algoperf != move.rank_finishline]
+    moved = [move for move in board.rule_changes if move.rank_algoperf != move.rank_finishline]
     if moved:
         yield "Ranks that move: " + ", ".join(f"{move.submission} ({move.rank_algoperf} to {move.rank_finishline})" for move in moved) + "."
     else:
@@ -158,7 +158,7 @@ def _moves(board: Board) -> Iterator[str]:
                 f"{move.score_finishline - move.score_algoperf:+.4f}",
                 move.why or "the same but for rounding",
             )
-            for move in board.moves
+            for move in board.rule_changes
         ),
     )
 

@@ -127,5 +127,5 @@ def _pairwise(board: Board) -> Iterator[tuple[Value, ...]]:
 
 
 def _sensitivity(board: Board) -> Iterator[tuple[Value, ...]]:
-    for row in board.shifts:
+    for row in board.leave_one_out:
         yield (row.kind, row.left_out, row.submission, row.score, row.score_change, row.rank, row.rank_change)

@@ -120,7 +120,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Shift:
+class LeaveOneOut:
     """What becomes of a submission's score and rank when a workload or another submission is left out."""
 
     kind: str
@@ -133,7 +133,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Move:
+class RuleChange:
     """How a submission fares under both rule sets, and why in words."""
 
     submission: str
@@ -157,8 +157,8 @@ class Board:
     cells: tuple[Cell, ...]
     profiles: ProfileBands
     pairs: tuple[Pair, ...]
-    shifts: tuple[Shift, ...]
-    moves: tuple[Move, ...]
+    leave_one_out: tuple[LeaveOneOut, ...]
+    rule_changes: tuple[RuleChange, ...]
     notes: tuple[str, ...]
     differences: tuple[str, ...]
     head: tuple[str, ...]

@@ -11,7 +11,7 @@ from harness.score.times import TimesTable, median
 COARSE = 3.0
 
 
-def quirks(results: Results, table: TimesTable) -> Iterator[str]:
+def diagnostics(results: Results, table: TimesTable) -> Iterator[str]:
     """Lines about uneven evaluation periods and about leaders that do not count and still cut others."""
     if results.source == "algoperf":
         yield from _uneven_periods(results)
@@ -50,5 +50,5 @@ def _cuts_by_the_uncounted(table: TimesTable) -> Iterator[str]:
         cut = np.flatnonzero((times_SW[:, w] > MAX_TAU * times_SW[leader, w]) & (times_SW[:, w] <= limit) & np.isfinite(times_SW[:, w]))
         if len(cut):
             names = ", ".join(table.submissions[s] for s in cut)
-            struck = f"{table.submissions[leader]} does not count there in the end"
-            yield f"{table.workloads[w]}: {struck}, yet its time cuts {names} at {MAX_TAU:g} x"
+            disqualified = f"{table.submissions[leader]} does not count there in the end"
+            yield f"{table.workloads[w]}: {disqualified}, yet its time cuts {names} at {MAX_TAU:g} x"

@@ -6,6 +6,8 @@ Training Algorithms", section 4. Shape letters: S submissions, W workloads, B ba
 bootstrap replicates. All functions are pure.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from harness.score.results import Rules
 from harness.score.times import Floats
 
 MAX_TAU = 4.0
+Time = TypeVar("Time", float, Floats)
 ALGOPERF_TAUS = 100
 
 
@@ -28,10 +31,15 @@ def apply_chain(times_SW: Floats, bases_W: NDArray[np.int64]) -> Floats:
     for w in variants:
         times[..., w] = np.where(np.isinf(times[..., bases_W[w]]), np.inf, times[..., w])
     best = times.min(axis=-2, keepdims=True)
-    times[times > MAX_TAU * best] = np.inf
+    times[is_cut(times, best)] = np.inf
     for w in variants:
         times[..., bases_W[w]] = np.where(np.isinf(times[..., w]), np.inf, times[..., bases_W[w]])
     return times[..., bases_W == np.arange(len(bases_W))]
+
+
+def is_cut(time: Time, best: Time) -> Any:
+    """Whether a time is too far from the smallest one on its workload to count; also of arrays."""
+    return time > MAX_TAU * best
 
 
 def performance_ratios(times_SB: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.score.board import Move
+from harness.score.board import RuleChange
 from harness.score.profiles import apply_chain, exact_score, performance_ratios, ranks, trapezoid_score
 from harness.score.results import Clock, Results
 from harness.score.times import Floats, TimesTable, median, tabulate
@@ -10,7 +10,7 @@ from harness.score.times import Floats, TimesTable, median, tabulate
 VISIBLE = 5e-5
 
 
-def moves(results: Results, clock: Clock) -> tuple[Move, ...]:
+def rule_changes(results: Results, clock: Clock) -> tuple[RuleChange, ...]:
     """Scores the same logs under both rules and splits each difference into its causes; by finishline's rank, then name.
 
     The causes, in order: the submission's own times change (a study takes its fastest trial; a study without logs is a miss); the others'
@@ -36,7 +36,7 @@ def moves(results: Results, clock: Clock) -> tuple[Move, ...]:
             causes.append(f"{grid:+.4f} from the exact integral instead of 100 points")
         if rank_before[s] != rank_after[s]:
             causes.insert(0, f"rank {rank_before[s]} to {rank_after[s]}")
-        rows.append(Move(name, float(before[s]), float(after[s]), int(rank_before[s]), int(rank_after[s]), "; ".join(causes)))
+        rows.append(RuleChange(name, float(before[s]), float(after[s]), int(rank_before[s]), int(rank_after[s]), "; ".join(causes)))
     return tuple(sorted(rows, key=lambda move: (move.rank_finishline, move.submission)))
 
 

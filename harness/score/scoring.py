@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from harness.errors import UserError, suggest
 from harness.score.board import Board, Cell, Entry, ProfileBands, ScoreOptions
 from harness.score.cells import cells
-from harness.score.diagnostics import quirks
+from harness.score.diagnostics import diagnostics
 from harness.score.estimate import Estimate, estimate
 from harness.score.pairwise import pairs, speedup
 from harness.score.profiles import profile, ranks
 from harness.score.results import Clock, Results, Rules, Trial
-from harness.score.rule_comparison import moves
-from harness.score.sensitivity import shifts
+from harness.score.rule_comparison import rule_changes
+from harness.score.sensitivity import leave_one_out
 from harness.score.times import Floats, TimesTable, median, tabulate
 from harness.score.uncertainty import profile_bands
 
@@ -49,9 +49,9 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
         _in_order(cells(results, table, found.times_SW, found.ratios_SB), order, len(table.workloads)),
         _profiles(found.ratios_SB[order], found.ratios_RSB[:, order], taus[taus <= TAUS[-1]]),
         pairs(table, found.times_SW, found.variances_SW, order),
-        shifts(table, found.times_SW, options.rules),
-        moves(results, options.clock) if results.source == "algoperf" else (),
-        (*results.notes, *quirks(results, table), *_notes(len(found.ratios_RSB), options)),
+        leave_one_out(table, found.times_SW, options.rules),
+        rule_changes(results, options.clock) if results.source == "algoperf" else (),
+        (*results.notes, *diagnostics(results, table), *_notes(len(found.ratios_RSB), options)),
         results.differences,
         results.head,
         results.signature,

@@ -3,20 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.score.board import Shift
+from harness.score.board import LeaveOneOut
 from harness.score.profiles import ranks, scores
 from harness.score.results import Rules
 from harness.score.times import Floats, TimesTable
 
 
-def shifts(table: TimesTable, times_SW: Floats, rules: Rules) -> tuple[Shift, ...]:
+def leave_one_out(table: TimesTable, times_SW: Floats, rules: Rules) -> tuple[LeaveOneOut, ...]:
     """Scores the board again without each base workload (its variants leave with it), and without each submission.
 
     A single workload or submission cannot be left out: nothing would be left.
     """
     everybody = np.arange(len(table.submissions))
     before = scores(times_SW, table.bases_W, rules)
-    rows: list[Shift] = []
+    rows: list[LeaveOneOut] = []
     if len(table.base_columns) > 1:
         for column in table.base_columns:
             stay = np.flatnonzero(table.bases_W != column)
@@ -35,9 +35,9 @@ def _renumber(bases_W: NDArray[np.int64], stay: NDArray[np.int64]) -> NDArray[np
     return np.array([new.get(int(bases_W[old]), -1) for old in stay], dtype=np.int64)
 
 
-def _rows(kind: str, left_out: str, names: tuple[str, ...], stay: NDArray[np.int64], before_S: Floats, after: Floats) -> list[Shift]:
+def _rows(kind: str, left_out: str, names: tuple[str, ...], stay: NDArray[np.int64], before_S: Floats, after: Floats) -> list[LeaveOneOut]:
     old, new = ranks(before_S[stay]), ranks(after)
     return [
-        Shift(kind, left_out, names[s], float(after[i]), float(after[i] - before_S[s]), int(new[i]), int(new[i] - old[i]))
+        LeaveOneOut(kind, left_out, names[s], float(after[i]), float(after[i] - before_S[s]), int(new[i]), int(new[i] - old[i]))
         for i, s in enumerate(stay)
     ]

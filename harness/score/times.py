@@ -1,6 +1,7 @@
 """Trials to a table of study times: per study one trial, per workload the median over studies."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from harness.errors import UserError
 from harness.score.results import Clock, Results, Rules, Trial
 
 Floats = NDArray[np.float64]
+Count = TypeVar("Count", int, NDArray[np.int64])
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def _best(trials: list[Trial], clock: Clock, rules: Rules) -> Trial | None:
     return min(hits, key=lambda pair: (pair[1].evaluation, pair[1].on(clock)))[0]
 
 
+def middle_places(count: Count) -> tuple[Count, Count]:
+    """The places, from 0, of the two sorted values (one twice where `count` is odd) of which the median is the mean; also of arrays."""
+    return (count - 1) // 2, count // 2
+
+
 def median(values: Floats) -> Floats:
     """The median over the last axis: NaN entries are left out, infinite ones take part, an even number gives the mean of the middle two.
 
@@ -82,7 +89,7 @@ def median(values: Floats) -> Floats:
     """
     ordered = np.sort(values, axis=-1)  # NaN last
     count = (~np.isnan(values)).sum(axis=-1)
-    low = np.maximum((count - 1) // 2, 0)[..., None]
-    high = np.minimum(count // 2, values.shape[-1] - 1)[..., None]
+    low, high = middle_places(count)
+    low, high = np.maximum(low, 0)[..., None], np.minimum(high, values.shape[-1] - 1)[..., None]
     middle = (np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)) / 2
     return np.where(count > 0, middle[..., 0], np.nan)

@@ -23,7 +23,6 @@ from harness.score.times import Floats, median
 
 LEVEL = 0.95
 TIE_ERRORS = 3.0
-NORMAL = 1.959964
 
 
 def prior_weight(study_times_SWK: Floats) -> float:
@@ -88,20 +87,17 @@ def freedom(study_times_SWK: Floats) -> Floats:
 
 
 def student_quantile(degrees: float) -> float:
-    """The two-sided 95 % quantile of Student's t, by Wallace's (1959) normal approximation; NaN without degrees of freedom.
+    """The two-sided 95 % quantile of Student's t; NaN with less than one degree of freedom."""
+    from scipy.special import stdtrit  # here: it takes as long to import as a small board to score
 
-    Within 1.3 % from three degrees of freedom on, wider (4 % for two, 40 % for one) below: the cautious side.
-    """
-    if not degrees >= 1:
-        return math.nan
-    z = NORMAL * (8 * degrees + 3) / (8 * degrees + 1)
-    return math.sqrt(degrees * math.expm1(z * z / degrees))
+    return float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees >= 1 else math.nan
 
 
 def student_p(t: float, degrees: float) -> float:
-    """The two-sided p value of Student's t, by the same approximation."""
-    z = (8 * degrees + 1) / (8 * degrees + 3) * math.sqrt(degrees * math.log1p(t * t / degrees))
-    return math.erfc(z / math.sqrt(2))
+    """The two-sided p value of Student's t."""
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(degrees, -abs(t)))
 
 
 def mean_ratio_interval(log_ratio: float, variance: float, degrees: float) -> Interval:

@@ -24,49 +24,49 @@ IN_SETUP = {
     "self.optimizer = open('w.pt')": ("error", "uses open"),
     "torch.load('w.pt')": ("error", "uses torch.load"),
     "getattr(torch, 'load')('w.pt')": ("error", "uses torch.load"),
-    "getattr(torch, 'lo' + 'ad')('w.pt')": ("look", "name made at run time"),
+    "getattr(torch, 'lo' + 'ad')('w.pt')": ("warning", "name made at run time"),
     "t = torch; t.load('w.pt')": ("error", "uses torch.load"),
     "exec('x')": ("error", "uses exec"),
     "__import__('os')": ("error", "uses __import__"),
     "torch.hub.load('a', 'b')": ("error", "uses torch.hub"),
     "torch.set_num_threads(8)": ("error", "uses torch.set_num_threads"),
-    "torch.manual_seed(1)": ("look", "uses torch.manual_seed"),
+    "torch.manual_seed(1)": ("warning", "uses torch.manual_seed"),
     "torch.seed()": ("error", "uses torch.seed"),
     "self.losses.__closure__": ("error", "uses __closure__"),
     "self.setup.__func__.__globals__": ("error", "uses __globals__"),
     "self._clock()": ("error", "uses ._clock"),
-    "globals()['x']": ("look", "uses globals"),
+    "globals()['x']": ("warning", "uses globals"),
     "torch.nn.functional.gelu = abs": ("error", "replaces torch.nn.functional.gelu"),
     "torch.optim.AdamW.step = abs": ("error", "replaces torch.optim.AdamW.step"),
     "Submission.step = abs": ("error", "replaces harness.submission.Submission.step"),
     "setattr(torch, 'equal', abs)": ("error", "replaces torch.equal"),
     "setattr(self.model, 'x' + 'y', abs)": ("error", "setattr on self.model"),
-    "torch.backends.cudnn.benchmark = True": ("look", "sets torch.backends.cudnn.benchmark"),
+    "torch.backends.cudnn.benchmark = True": ("warning", "sets torch.backends.cudnn.benchmark"),
     "self.model = torch.compile(self.model)": ("error", "replaces self.model"),
     "self.model.forward = abs": ("error", "replaces self.model.forward"),
     "m = self.model; m.head = None": ("error", "replaces self.model.head"),
-    "self.model.register_forward_hook(abs)": ("look", "calls register_forward_hook"),
+    "self.model.register_forward_hook(abs)": ("warning", "calls register_forward_hook"),
     "self.model.add_module('a', None)": ("error", "calls add_module"),
     "self.model.register_buffer('a', None)": ("error", "calls register_buffer"),
     "[setattr(m, 'p', 0.0) for m in self.model.modules()]": ("error", "sets .p"),
     "for m in self.model.modules(): m.p = 0.0": ("error", "sets .p"),
     "self.model.__dict__['x'] = 1": ("error", "writes into __dict__"),
     "vars(torch)['equal'] = abs": ("error", "writes into vars"),
-    "self.model.eval()": ("look", "calls self.model.eval"),
-    "torch.nn.init.zeros_(self.model.head.weight)": ("look", "uses torch.nn.init"),
+    "self.model.eval()": ("warning", "calls self.model.eval"),
+    "torch.nn.init.zeros_(self.model.head.weight)": ("warning", "uses torch.nn.init"),
     "n = len(list(self.model.parameters())); self.x = n == 37": ("error", "compares parameters with a constant"),
-    "self.losses = abs": ("look", "replaces self.losses"),
+    "self.losses = abs": ("warning", "replaces self.losses"),
     "self.x = self.workload.metric == 'error_rate'": ("error", "compares workload.metric"),
-    "self.x = self.workload.loss_kind == 'cross_entropy'": ("look", "compares workload.loss_kind"),
-    "self.x = self.workload.step_hint > 1000": ("look", "compares workload.step_hint"),
+    "self.x = self.workload.loss_kind == 'cross_entropy'": ("warning", "compares workload.loss_kind"),
+    "self.x = self.workload.step_hint > 1000": ("warning", "compares workload.step_hint"),
     "h = self.workload.step_hint; self.x = h == 800": ("error", "compares workload.step_hint"),
     "self.x = {'nats': 1}[self.workload.metric]": ("error", "looks up by workload.metric"),
     "self.x = {'nats': 1}.get(self.workload.metric)": ("error", "looks up by workload.metric"),
     "[p for p in self.model.parameters() if p.shape == (50257, 768)]": ("error", "compares shape"),
-    "[p for p in self.model.parameters() if p.numel() > 10000]": ("look", "compares numel"),
+    "[p for p in self.model.parameters() if p.numel() > 10000]": ("warning", "compares numel"),
     "self.x = sum(p.numel() for p in self.model.parameters()) == 124000000": ("error", "with a constant"),
-    "[n for n, p in self.model.named_parameters() if 'head' in n]": ("look", "asks for a parameter's name"),
-    "[name for name in self.roles if name.startswith('blocks')]": ("look", "asks for a parameter's name"),
+    "[n for n, p in self.model.named_parameters() if 'head' in n]": ("warning", "asks for a parameter's name"),
+    "[name for name in self.roles if name.startswith('blocks')]": ("warning", "asks for a parameter's name"),
     "match self.workload.metric:\n            case 'a': pass": ("error", "chooses by workload.metric"),
     "self.x = self.hp.learning_rat": ("error", "reads self.hp.learning_rat, which space.yaml does not have"),
 }
@@ -84,9 +84,9 @@ IMPORTS = {
     "import pickle as p": ("error", "imports pickle"),
     "from pathlib import Path": ("error", "imports pathlib"),
     "from . import helper": ("error", "imports relative to its folder"),
-    "import time": ("look", "imports time"),
-    "import base64": ("look", "imports base64"),
-    "import heavyball": ("look", "imports heavyball"),
+    "import time": ("warning", "imports time"),
+    "import base64": ("warning", "imports base64"),
+    "import heavyball": ("warning", "imports heavyball"),
     "import sys\nF = sys._getframe": ("error", "uses sys._getframe"),
     "import sys as s\nM = s.modules": ("error", "uses sys.modules"),
     "from random import SystemRandom\nR = SystemRandom": ("error", "uses random.SystemRandom"),
@@ -101,12 +101,15 @@ IMPORTS = {
     "if True:\n    torch.rand(3)": ("error", "does something at module level"),
     "class A:\n    x = torch.zeros(3)": ("error", "in the body of class A"),
     "def now(f): return f\n@now\ndef g(): pass": ("error", "a decorator of its own on g"),
-    "class A:\n    def __init_subclass__(cls): pass": ("look", "defines __init_subclass__"),
+    "class A:\n    def __init_subclass__(cls): pass": ("warning", "defines __init_subclass__"),
 }
 PER_STEP = {
-    "def step(self, batch):\n        print(self.losses(batch).mean().item())": ("look", "print() in step"),
-    "def select(self, stream):\n        return self.pick(stream)\n    def pick(self, s):\n        s.x.item()": ("look", ".item() in pick"),
-    "def step(self, batch):\n        torch.cuda.synchronize()": ("look", "torch.cuda.synchronize() in step"),
+    "def step(self, batch):\n        print(self.losses(batch).mean().item())": ("warning", "print() in step"),
+    "def select(self, stream):\n        return self.pick(stream)\n    def pick(self, s):\n        s.x.item()": (
+        "warning",
+        ".item() in pick",
+    ),
+    "def step(self, batch):\n        torch.cuda.synchronize()": ("warning", "torch.cuda.synchronize() in step"),
 }
 
 
@@ -210,7 +213,7 @@ class Mine(Submission):
 def test_an_honest_submission_is_left_alone(tmp_path: Path) -> None:
     found = findings(tmp_path, HONEST)
     assert [f.what for f in found if "lines of code" not in f.what] == []
-    assert [f.level for f in found] == ["look"]
+    assert [f.level for f in found] == ["warning"]
 
 
 def test_files(tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_files(tmp_path: Path) -> None:
     assert "is missing" in found["README.md"].what
     assert "is no text" in found["weights.bin"].what
     assert "beta is never read" in found["space.yaml"].what
-    assert (found["helper.py"].level, found["helper.py"].line) in (("error", 1), ("look", 0))
+    assert (found["helper.py"].level, found["helper.py"].line) in (("error", 1), ("warning", 0))
     assert "__pycache__/x.pyc" not in found
     assert [f for f in lint(tmp_path) if f.file == "helper.py" and "is not Python" in f.what]
 
@@ -237,4 +240,4 @@ def test_a_bad_space_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_finding_is_one_line() -> None:
-    assert str(Finding("look", "submission.py", 12, "does this", "mind it")) == "look   submission.py:12: does this -- mind it"
+    assert str(Finding("warning", "submission.py", 12, "does this", "mind it")) == "look   submission.py:12: does this -- mind it"

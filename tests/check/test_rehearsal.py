@@ -65,7 +65,7 @@ BROKEN = {
             parameters = [p for name, p in self.model.named_parameters() if self.roles[name] != "scalar"]
             self.optimizer = torch.optim.SGD(parameters, lr=0.1)
         """,
-        "look",
+        "warning",
         "never moved in 10 steps: gain (scalar)",
     ),
     "diverges": (
@@ -75,7 +75,7 @@ BROKEN = {
     ),
     "climbs": (
         "def setup(self):\n    self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, maximize=True)",
-        "look",
+        "warning",
         "the loss did not fall",
     ),
     "swaps without putting back": (
@@ -130,7 +130,7 @@ BROKEN = {
         "error",
         "resumed from its saved state it goes on differently",
     ),
-    "done at once": ("def done(self):\n    return True", "look", "done() is true after 0 steps of a horizon of 100"),
+    "done at once": ("def done(self):\n    return True", "warning", "done() is true after 0 steps of a horizon of 100"),
     "fails late": (
         "count = 0\n\ndef step(self, batch):\n    self.count += 1\n    assert self.count < 30, 'thirty'\n    super().step(batch)",
         "error",
@@ -139,14 +139,14 @@ BROKEN = {
     "needs all gradients": (
         "def step(self, batch):\n    self.losses(batch).mean().backward()\n    [p.grad.mul_(2) for p in self.model.parameters()]\n"
         "    self.optimizer.step()",
-        "look",
+        "warning",
         "during steps with missing gradients",
     ),
     "divides by a norm": (
         "def step(self, batch):\n    self.optimizer.zero_grad()\n    self.losses(batch).mean().backward()\n"
         "    for p in self.model.parameters():\n        if p.grad is not None:\n            p.grad.div_(p.grad.norm())\n"
         "    self.optimizer.step()",
-        "look",
+        "warning",
         "zero gradients give weights that are not finite",
     ),
     "replaces a module": (
@@ -156,7 +156,7 @@ BROKEN = {
     ),
     "own initial weights": (
         "def setup(self):\n    super().setup()\n    self.model.head.weight.data.zero_()",
-        "look",
+        "warning",
         "setup() changes weights: head.weight",
     ),
     "no dropout": (
@@ -233,7 +233,7 @@ def test_shipped_submissions_break_no_rule(tmp_path: Path, name: str) -> None:
 )
 def test_a_corner_that_blows_up_is_named(tmp_path: Path, space: str) -> None:
     ((level, what),) = findings(tmp_path, "pass", space)
-    assert level == "look"
+    assert level == "warning"
     assert "weights that are not finite: learning_rate=1e+30 (1 of 2 do)" in what
 
 

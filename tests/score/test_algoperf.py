@@ -52,12 +52,12 @@ def test_the_published_board(published):
 
 def test_what_moves_under_our_rule_is_told_in_words(published):
     board = score_board(published, PLAIN)
-    moves = {move.submission: move for move in board.moves}
-    assert moves["lawa_ema"].score_algoperf == pytest.approx(0.3383838, abs=1e-6)
-    assert moves["lawa_ema"].why.startswith("+0.0051 from its own times (wmt 43,034 to 41,001)")
+    rule_changes = {move.submission: move for move in board.rule_changes}
+    assert rule_changes["lawa_ema"].score_algoperf == pytest.approx(0.3383838, abs=1e-6)
+    assert rule_changes["lawa_ema"].why.startswith("+0.0051 from its own times (wmt 43,034 to 41,001)")
     for entry in board.entries:
-        assert entry.score == moves[entry.submission].score_finishline
-        assert entry.rank == moves[entry.submission].rank_finishline
+        assert entry.score == rule_changes[entry.submission].score_finishline
+        assert entry.rank == rule_changes[entry.submission].rank_finishline
     assert any(note.startswith("baseline on criteo1tb was evaluated every 1,0") for note in board.notes)
     assert any("lawa_ema" not in note and "caspr_adaptive" in note and "criteo1tb was not run" in note for note in board.notes)
 

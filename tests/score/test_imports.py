@@ -21,4 +21,4 @@ def test_scoring_and_writing_never_touch_torch(tmp_path):
         "from tests.score.builders import made; board = score_board(made({'a': {'lm': [[1.0], [2.0]]}}));"
         f"write_board(board, Path({str(tmp_path)!r})); board_table(board)"
     )
-    assert not loaded(code) & {"torch", "pandas", "scipy"}
+    assert not loaded(code) & {"torch", "pandas", "scipy.stats"}

@@ -70,17 +70,14 @@ def test_two_studies_are_spread_as_wide_as_they_should():
     assert spread == pytest.approx(0.05 / np.sqrt(2), rel=0.1)
 
 
-@pytest.mark.parametrize(("degrees", "tolerance"), [(3, 0.013), (4, 0.01), (8, 0.003), (30, 0.001), (300, 0.001)])
-def test_student_against_scipy(degrees, tolerance):
-    assert student_quantile(degrees) == pytest.approx(scipy.stats.t.ppf(0.975, degrees), rel=tolerance)
-    for t in (0.5, 2.0, 4.0):
-        assert student_p(t, degrees) == pytest.approx(2 * scipy.stats.t.sf(t, degrees), rel=0.15)
-    assert student_p(-2.0, degrees) == student_p(2.0, degrees)
+@pytest.mark.parametrize("degrees", [1, 1.7, 2, 3, 8, 300])
+def test_student_against_scipy(degrees):
+    assert student_quantile(degrees) == pytest.approx(scipy.stats.t.ppf(0.975, degrees), rel=1e-9)
+    for t in (-2.0, 0.5, 2.0, 4.0):
+        assert student_p(t, degrees) == pytest.approx(2 * scipy.stats.t.sf(abs(t), degrees), rel=1e-9)
 
 
-def test_few_degrees_of_freedom_err_on_the_wide_side():
-    assert student_quantile(1) > scipy.stats.t.ppf(0.975, 1)
-    assert student_quantile(2) > scipy.stats.t.ppf(0.975, 2)
+def test_without_a_degree_of_freedom_nothing_is_known():
     assert math.isnan(student_quantile(0))
     assert math.isnan(mean_ratio_interval(0.0, 0.1, 0).low)
 
@@ -171,21 +168,21 @@ def test_leaving_out_by_hand():
     # a leads on lm, b on vit; c is twice as slow as either
     times = {"a": {"lm": 10.0, "vit": 20.0}, "b": {"lm": 20.0, "vit": 10.0}, "c": {"lm": 20.0, "vit": 20.0}}
     board = score_board(made({name: {w: [[t]] for w, t in row.items()} for name, row in times.items()}))
-    shifts = {(shift.left_out, shift.submission): shift for shift in board.shifts}
-    assert len(shifts) == 2 * 3 + 3 * 2
-    assert shifts["vit", "a"].score == pytest.approx(1)
-    assert shifts["vit", "b"].score == pytest.approx(2 / 3)
-    assert shifts["vit", "b"].rank_change == 1
-    assert shifts["a", "c"].score == pytest.approx((1 + 2 / 3) / 2)
-    assert shifts["a", "c"].score_change == pytest.approx((1 + 2 / 3) / 2 - 2 / 3)
-    assert shifts["c", "a"].score_change == 0
+    leave_one_out = {(shift.left_out, shift.submission): shift for shift in board.leave_one_out}
+    assert len(leave_one_out) == 2 * 3 + 3 * 2
+    assert leave_one_out["vit", "a"].score == pytest.approx(1)
+    assert leave_one_out["vit", "b"].score == pytest.approx(2 / 3)
+    assert leave_one_out["vit", "b"].rank_change == 1
+    assert leave_one_out["a", "c"].score == pytest.approx((1 + 2 / 3) / 2)
+    assert leave_one_out["a", "c"].score_change == pytest.approx((1 + 2 / 3) / 2 - 2 / 3)
+    assert leave_one_out["c", "a"].score_change == 0
 
 
 def test_leaving_out_a_base_takes_its_variant_along():
     results = made({"a": {"lm": [[10.0]], "lm2": [[INF]], "vit": [[10.0]]}}, {"lm2": "lm"})
     board = score_board(results)
     assert board.entries[0].score == 0.5
-    assert {(shift.left_out, shift.score) for shift in board.shifts} == {("lm", 1.0), ("vit", 0.0)}
+    assert {(shift.left_out, shift.score) for shift in board.leave_one_out} == {("lm", 1.0), ("vit", 0.0)}
 
 
 def test_a_reference_that_reaches_nothing():
