@@ -92,10 +92,10 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
     """Yields the evaluations of one run, so many a period."""
     import torch
 
+    from harness.base.seeds import component_seed
     from harness.data import prepare
     from harness.project.plugins import load_submission, load_workload
     from harness.project.space import read_space
-    from harness.seeds import stream_seed
     from harness.stream import Stream
     from harness.submission import SubmissionContext, WorkloadInfo
     from harness.trial.runner import seed_everything
@@ -103,19 +103,19 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
     torch.set_num_threads(config.threads)
     workload, folder = load_workload(project.workload_folder(config), config), project.submission_folder(submission)
     train_data, valid, test = (workload.load(prepare(workload, cache), split) for split in ("train", "valid", "test"))
-    seed_everything(stream_seed(seed, "model"))
+    seed_everything(component_seed(seed, "model"))
     model = workload.build_model().train()
     twin = copy.deepcopy(model).eval()
     cpu = torch.device("cpu")
-    stream = Stream(workload, train_data, config.reference_batch, stream_seed(seed, "data"), cpu)
-    seed_everything(stream_seed(seed, "dropout"))
+    stream = Stream(workload, train_data, config.reference_batch, component_seed(seed, "data"), cpu)
+    seed_everything(component_seed(seed, "dropout"))
     setting = SubmissionContext(
         model=model,
         hp=SimpleNamespace(**read_space(folder).point({})),
         workload=WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__}),
         roles=workload.roles(model),
         losses=lambda batch: workload.losses(model, batch),
-        generator=torch.Generator().manual_seed(stream_seed(seed, "submission")),
+        generator=torch.Generator().manual_seed(component_seed(seed, "submission")),
         device=cpu,
         clock=lambda: 0.0,
     )
@@ -168,7 +168,7 @@ def _stayed(points: Sequence[Point], workload: WorkloadConfig) -> bool:
 
 def write(path: Path, points: Sequence[Point]) -> None:
     """Writes a run, whole or not at all."""
-    from harness.files import write_atomically
+    from harness.base.files import write_atomically
 
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Point)], lineterminator="\n")

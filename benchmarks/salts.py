@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 
+from harness.base.seeds import component_seed
 from harness.data import cache_root, prepare
 from harness.project.plugins import load_submission, load_workload
 from harness.project.project import Project
 from harness.project.space import read_space
-from harness.seeds import stream_seed
 from harness.stream import Stream
 from harness.submission import SubmissionContext, WorkloadInfo
 from harness.workload import Workload
@@ -63,7 +63,7 @@ def train(workload: Workload, data: Path) -> Iterator[tuple[str, torch.nn.Module
     losses = partial(workload.losses, model)
     submission = load_submission(folder)(SubmissionContext(model, point, facts, roles, losses, generator, device, lambda: 0.0))
     submission.setup()
-    stream = Stream(workload, samples, config.reference_batch, stream_seed(0, "data"), device)
+    stream = Stream(workload, samples, config.reference_batch, component_seed(0, "data"), device)
     met = False
     for step in range(1, config.step_hint + 1):
         submission.step(submission.select(stream))

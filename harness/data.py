@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.files import sync_folder, write_atomically
 from harness.errors import UserError
-from harness.files import sync_folder, write_atomically
 from harness.salt import kept_salt
 from harness.workload import Workload, WorkloadConfig
 

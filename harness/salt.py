@@ -6,8 +6,8 @@ Who knows a commitment can tell whether a salt is the one that was meant, and le
 import hashlib
 from pathlib import Path
 
+from harness.base.files import write_atomically
 from harness.errors import UserError
-from harness.files import write_atomically
 
 MIN_BYTES = 16
 

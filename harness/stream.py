@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.seeds import derive
+from harness.base.seeds import derive
 from harness.workload import Batch, Workload
 
 

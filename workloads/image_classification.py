@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.data import read_columns
-from harness.evaluation import over_chunks
 from harness.workload import Batch, Evaluation, Workload
+from workloads.chunks import over_chunks
 
 LABEL_SMOOTHING = 0.1
 MAX_SHIFT = 2  # pixels, on both axes and in both directions
@@ -46,7 +46,7 @@ class ImageSplit:
 class ImageClassification(Workload):
     """Classifies square RGB images; a subclass adds the data and the model."""
 
-    runner_modules = ("image_classification",)
+    runner_modules = ("image_classification", "chunks")
     draws_held_out = True
 
     def load(self, folder: Path, split: str) -> ImageSplit:

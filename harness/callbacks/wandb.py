@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.files import write_atomically
+import msgspec
+
+from harness.base.files import write_atomically
 from harness.ledger.paths import TrialPaths
 from harness.ledger.record import Record
 from harness.ledger.rows import Row, read_rows
@@ -163,7 +165,7 @@ def _init(spec: TrialSpec, folder: Path, ledger: str, mode: str) -> Any:
         group=ledger[:128],
         job_type=spec.submission[:64],
         tags=[spec.workload.id[:64], spec.ruleset[:64]],
-        config=asdict(spec),
+        config=msgspec.to_builtins(spec),
         allow_val_change=True,
         dir=folder,
         mode=mode,  # type: ignore[arg-type]

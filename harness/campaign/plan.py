@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.base.seeds import derive
 from harness.errors import UserError
 from harness.ledger.plan import Plan, PlannedSubmission
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
 from harness.project.space import read_space
-from harness.seeds import derive
 from harness.trial.source import weigh_folder
 from harness.workload import WorkloadConfig
 

@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.base.seeds import component_seed
 from harness.check.finding import Finding, Level
 from harness.check.state import NotSaved, differences, saved
 from harness.check.tiny import CONFIG, Net, Tiny
 from harness.errors import UserError
 from harness.project.plugins import load_submission
 from harness.project.space import read_space
-from harness.seeds import stream_seed
 from harness.stream import Stream
 from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
 from harness.trial.checkpoint import random_state, set_random_state
@@ -121,9 +121,9 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
     """Builds model, stream and submission, always alike, and has it set up."""
     workload = Tiny(CONFIG)
     model = fresh_model(workload)
-    stream = Stream(workload, workload.load(Path(), "train"), CONFIG.reference_batch, stream_seed(1, "data"), torch.device("cpu"))
+    stream = Stream(workload, workload.load(Path(), "train"), CONFIG.reference_batch, component_seed(1, "data"), torch.device("cpu"))
     guard = Guard(model, workload)
-    torch.manual_seed(stream_seed(1, "dropout"))
+    torch.manual_seed(component_seed(1, "dropout"))
     of_batch = losses or workload.losses
     submission = kind(
         SubmissionContext(
@@ -132,7 +132,7 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
             workload=FACTS,
             roles=MappingProxyType(workload.roles(model)),
             losses=lambda batch: of_batch(model, batch),
-            generator=torch.Generator().manual_seed(stream_seed(1, "submission")),
+            generator=torch.Generator().manual_seed(component_seed(1, "submission")),
             device=torch.device("cpu"),
             clock=lambda: 0.0,
         )
@@ -147,7 +147,7 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
 
 def fresh_model(workload: Tiny) -> nn.Module:
     """Returns the model as a trial starts with it."""
-    torch.manual_seed(stream_seed(1, "model"))
+    torch.manual_seed(component_seed(1, "model"))
     return workload.build_model().train()
 
 

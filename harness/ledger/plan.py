@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from harness.base.files import write_atomically
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.ledger import SCHEMA
 from harness.ledger.paths import CAMPAIGN, TrialKey
 from harness.ledger.reading import convert, read_bytes

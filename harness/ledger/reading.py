@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harness.base.files import write_atomically
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.ledger import SCHEMA
 
 T = TypeVar("T")

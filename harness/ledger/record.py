@@ -6,7 +6,7 @@ from math import nan
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
-from harness.files import write_atomically
+from harness.base.files import write_atomically
 from harness.ledger.paths import TrialKey, TrialPaths
 from harness.ledger.reading import convert, damaged, decode_values, encode, read_bytes, write_json
 from harness.ledger.rows import Count, Row, Seconds

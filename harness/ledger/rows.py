@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from harness.files import write_atomically
+from harness.base.files import write_atomically
 from harness.ledger.chain import genesis, link
 from harness.ledger.paths import TrialPaths
 

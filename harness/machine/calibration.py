@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from harness.base.files import write_atomically
 from harness.errors import UserError, suggest
-from harness.files import write_atomically
 from harness.workload import WorkloadConfig
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from harness.base.files import write_atomically
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.report.markdown import markdown
 from harness.report.plot import plot_files
 from harness.report.tables import csv_files

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from harness.base.files import write_atomically
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.targets.arithmetic import BUDGET_FACTOR, Crossing, Proposal, Run, meets, spread
 from harness.targets.runs import FinishedTrial, TargetSearch
 
@@ -64,7 +64,7 @@ def to_yaml(evidence: Evidence) -> dict[str, Any]:
         "workload": workload.id,
         "workload_version": workload.version,
         "metric": workload.metric,
-        "direction": workload.direction,
+        "direction": workload.direction.value,
         "step_hint": workload.step_hint,
         "reference_batch": workload.reference_batch,
         "command": evidence.command,

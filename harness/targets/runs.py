@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.base.seeds import derive
 from harness.campaign.plan import plan_submission, single_trial
 from harness.errors import UserError
 from harness.ledger.paths import TrialPaths
@@ -17,7 +18,6 @@ from harness.ledger.spec import TrialSpec
 from harness.project.config import RunOptions
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
-from harness.seeds import derive
 from harness.targets.arithmetic import Crossing, Run
 from harness.trial.callback import TrialCallback
 from harness.trial.referee import run_trial

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from harness.files import sync_folder, write_atomically
+from harness.base.files import sync_folder, write_atomically
 from harness.trial.clock import Reading
 from harness.trial.memory_file import memory_file, path_of, sealed
 

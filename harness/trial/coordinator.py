@@ -20,9 +20,9 @@ from pathlib import Path
 
 import msgspec
 
+from harness.base.files import write_atomically
 from harness.data import prepare
 from harness.errors import UserError
-from harness.files import write_atomically
 from harness.ledger.paths import TrialPaths
 from harness.ledger.spec import TrialSpec
 from harness.machine.hardware import Machine, this_machine

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from harness.base.seeds import component_seed
 from harness.project.plugins import load_submission, load_workload
-from harness.seeds import stream_seed
 from harness.stream import Stream
 from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
 from harness.trial.checkpoint import load_state, load_weights, random_state, set_random_state
@@ -89,18 +89,18 @@ class Runner:
         """Makes data, model and stream, and warms up. Off the clock, before any code of the submission runs."""
         spec, ranks = self.spec, self.ranks
         self.workload = load_workload(workload, spec.workload)
-        seed_everything(stream_seed(spec.seed, "model"))
+        seed_everything(component_seed(spec.seed, "model"))
         self.model = self.workload.build_model().to(self.device).train()
         training_data = self.workload.load(data, "train")
         batch_size = spec.workload.reference_batch
-        seed = stream_seed(spec.seed, "data")
+        seed = component_seed(spec.seed, "data")
         self.stream = Stream(self.workload, training_data, batch_size, seed, self.device, ranks.rank, ranks.world_size)
         self.pass_s = warm_up(self.workload, self.model, training_data, batch_size // ranks.world_size, self.device)
         self.spacing_s = spacing_s(self.pass_s, spec)
         self.network = ranks.wrap(self.model)
         os.close(write_weights(self.model))
         self.guard = Guard(self.model, self.workload)
-        seed_everything(stream_seed(spec.seed, f"dropout {ranks.rank}" if ranks.rank else "dropout"))
+        seed_everything(component_seed(spec.seed, f"dropout {ranks.rank}" if ranks.rank else "dropout"))
         forget_what_was_made()
         ranks.gather(None)
 
@@ -114,7 +114,7 @@ class Runner:
             workload=facts,
             roles=MappingProxyType(self.workload.roles(self.model)),
             losses=lambda batch: self.workload.losses(self.network, batch),
-            generator=torch.Generator().manual_seed(stream_seed(spec.seed, "submission")),
+            generator=torch.Generator().manual_seed(component_seed(spec.seed, "submission")),
             device=self.device,
             clock=self.elapsed_s,
             rank=self.ranks.rank,

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from rich.console import Console
@@ -44,7 +45,8 @@ def test_a_worker_says_how_far_its_trial_is(world: World, capsys: pytest.Capture
     display = Relayed(Console())
     display.on_start(world.spec())
     display._shown_s = 0.0
-    display.on_evaluation(Row(0, 5, 80, 1.0, 0.5, 0.25, 0.25, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0))
+    now = dict.fromkeys((field.name for field in fields(Row)), 0)
+    display.on_evaluation(Row(**now | {"step": 5, "time_s": 1.0, "valid_metric": 0.25}))
     assert capsys.readouterr().out.splitlines() == [
         '{"status": "toy_sgd on toy/cpu, study 1  started"}',
         '{"status": "toy_sgd on toy/cpu, study 1  step 5  clock 1.0 of 60 s  squared_error 0.2500 (target <= 1e-09)  no forecast yet"}',

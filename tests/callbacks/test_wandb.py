@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from rich.console import Console
@@ -81,7 +82,7 @@ def test_a_run_has_the_rows_of_the_ledger(world: World, wandb: WandbCallback, wa
     assert len(run.rows) > 2
     assert logged(folder) == in_ledger(folder)
     assert (run.group, run.job_type, run.tags) == ("ledger", "toy_sgd", ["toy/cpu", "self"])
-    assert {name: value for name, value in run.config.items() if name != "_wandb"} == dataclasses.asdict(read_spec(folder / "spec.json"))
+    assert {name: value for name, value in run.config.items() if name != "_wandb"} == msgspec.to_builtins(read_spec(folder / "spec.json"))
     assert run.summary["verdict"] == "reached"
     assert run.summary["reason"] == record.reason
     assert run.summary["time_s"] == record.time_s

@@ -60,10 +60,10 @@ def test_the_same_board_gives_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("name", FILES)
 def test_columns_are_as_documented(name):
     header = csv_files(board())[name].splitlines()[0].split(",")
-    assert header == [column.name for column in FILES[name]]
+    assert header == [column.name for column in FILES[name].columns]
     section = DOCS.read_text().split(f"### {name}\n")[1].split("\n#")[0]
     documented = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", section, re.MULTILINE)
-    assert documented == [(column.name, column.unit, column.meaning) for column in FILES[name]]
+    assert documented == [(column.name, column.unit, column.meaning) for column in FILES[name].columns]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -71,7 +71,7 @@ def test_numbers_are_numbers(name):
     """Every column with a unit holds numbers, empty cells or (where it says so) several numbers."""
     several = {"study_times", "rank_probabilities", "verdicts"}
     for row in rows(csv_files(board()), name):
-        for column in FILES[name]:
+        for column in FILES[name].columns:
             if column.unit and column.name not in several and row[column.name]:
                 float(row[column.name])
 

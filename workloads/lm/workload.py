@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from harness.data import read_columns, write_columns
 from harness.errors import UserError
-from harness.evaluation import over_chunks
 from harness.workload import Batch, Evaluation, Role, Workload, WorkloadConfig
+from workloads.chunks import over_chunks
 from workloads.lm.model import Decoder, ModelConfig
 
 EVAL_BATCH = 16
@@ -42,6 +42,7 @@ class LanguageModel(Workload):
     """A byte-level decoder; metric and loss are the cross-entropy in nats per byte."""
 
     held_out_distributions = ("sotu",)
+    runner_modules = ("chunks",)
 
     def __init__(self, config: WorkloadConfig) -> None:
         super().__init__(config)

@@ -1,6 +1,6 @@
-"""One seed per trial, separate random streams drawn from it.
+"""One seed per trial, from which the seed of each component that draws at random is derived.
 
-The streams are `model` (initial weights), `data` (order and augmentation), `dropout` (torch's global generator while training) and
+The components are `model` (initial weights), `data` (order and augmentation), `dropout` (torch's global generator while training) and
 `submission` (`self.generator`), so that two submissions with the same seed start from the same weights and see the same data in the same
 order (a paired comparison), whatever either of them draws.
 """
@@ -8,9 +8,9 @@ order (a paired comparison), whatever either of them draws.
 import hashlib
 
 
-def stream_seed(seed: int, stream: str) -> int:
-    """Returns the 63-bit seed of a named stream of a trial."""
-    return derive(str(seed), stream)
+def component_seed(seed: int, component: str) -> int:
+    """Returns the 63-bit seed of a component of a trial."""
+    return derive(str(seed), component)
 
 
 def derive(*parts: str) -> int:
