@@ -69,6 +69,7 @@ class NodeCoordinator:
 
     def __init__(self, count: int = 1, job: str = "") -> None:
         self.count, self._job = count, job
+        self.listener: socket.socket | None = None
         self._number, self._layout = "", RankLayout()
         self._heard: dict[int, tuple[int, float]] = {}
 
@@ -80,11 +81,15 @@ class NodeCoordinator:
         """
         if machine.accelerators and ranks // self.count > machine.accelerators:
             raise UserError(f"ranks={ranks}: {machine.host} has only {machine.accelerators} GPUs, one for each rank: give fewer")
+        if self.listener is not None:
+            self.listener.close()
+        self.listener = socket.create_server(("", 0)) if self.count > 1 and ranks > 1 else None
         self._layout = RankLayout(
             ranks=ranks,
             local_ranks=ranks // self.count,
             master_host=socket.gethostname() if self.count > 1 else "127.0.0.1",
-            master_port=_free_port() if ranks > 1 else 0,
+            master_port=self.listener.getsockname()[1] if self.listener else 0,
+            listens=self.listener is not None,
         )
         self._folder, self._number, self._heard = TrialPaths(trial).nodes, uuid.uuid4().hex, {}
         if self.count > 1:
@@ -177,7 +182,7 @@ def _ranks_of(command: StartCommand, spec: TrialSpec, trial: Path, node: int, ca
     mounts = Mounts.of(workload, Path(spec.workload_path), source=TrialPaths(trial).source, data=prepare(workload, cache, spec.salt))
     sandbox = build(choose(spec.sandbox), mounts, alone=False)
     first = node * command.layout.local_ranks
-    layout = msgspec.structs.replace(command.layout, first_rank=first)
+    layout = msgspec.structs.replace(command.layout, first_rank=first, listens=False)
     ranks = range(first, first + layout.local_ranks)
     checkpoint = TrialPaths(trial).checkpoints / command.checkpoint if command.checkpoint else None
     memory_bytes = int(MEMORY_SHARE * machine.memory_bytes)
@@ -214,13 +219,6 @@ def _keep_state(runner: RunnerProcess, rank: int, folder: Path) -> None:
         part.rename(folder / state_of(rank))
     finally:
         os.close(descriptor)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _read_command(trial: Path) -> StartCommand | None:

@@ -36,20 +36,25 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_f
 
 
 class RankLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of a trial's ranks a runner is to be, and where rank 0 can be met by the others."""
+    """Which of a trial's ranks a runner is to be, and where the others find rank 0.
+
+    With several nodes the referee has bound the port of rank 0, and the task comes with that socket (`listens`), so that nobody else can
+    take the port meanwhile. With one node the runner binds one in its own network.
+    """
 
     ranks: int = 1
     first_rank: int = 0
     local_ranks: int = 1
     master_host: str = "127.0.0.1"
     master_port: int = 0
+    listens: bool = False
 
 
 class Task(Base, frozen=True, kw_only=True):
     """What to run: the trial's spec, and the folders with workload, submission, data and to write to, as the runner sees them.
 
-    `memory_bytes` is how much each of its processes may take. Descriptors: the step counter; to go on from a checkpoint also its weights
-    and the states of the ranks of this node (`restore`).
+    `memory_bytes` is how much each of its processes may take. Descriptors: the step counter; the socket on which rank 0 listens, where the
+    layout says so; to go on from a checkpoint (`restore`) its weights and the states of the ranks of this node.
     """
 
     spec: TrialSpec

@@ -6,6 +6,7 @@ own, so that a rank that waits while the clock stands takes no CPU and no GPU, a
 """
 
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import msgspec
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -27,21 +29,35 @@ STANDSTILL = timedelta(days=1)
 T = TypeVar("T")
 
 
-def fork(layout: RankLayout, threads: int, report: Callable[[Failed], None]) -> int:
-    """Becomes the ranks of this node and returns in each its number among all ranks; with one rank it is this process.
+def fork(layout: RankLayout, threads: int, listener: int | None, report: Callable[[Failed], None]) -> "Ranks":
+    """Becomes the ranks of this node and returns each of them; with one rank it is this process.
 
     The process that was there before stays to watch them and never returns: it ends, and with it all of them, when one has ended.
+
+    Args:
+        layout: which ranks.
+        threads: of each of them.
+        listener: the socket on which rank 0 is to listen, if it was handed over.
+        report: is told how a rank ended by itself.
     """
     if layout.ranks == 1:
-        return 0
+        return Ranks(0, 1)
+    if listener is None and layout.first_rank == 0:
+        server = socket.create_server((layout.master_host, 0))
+        layout = msgspec.structs.replace(layout, master_port=server.getsockname()[1])
+        listener = server.detach()
     ranks = {}
     for local_rank in range(layout.local_ranks):
         pid = os.fork()
         if pid == 0:
             die_with_parent()
             _set_environment(layout, local_rank, threads)
-            return layout.first_rank + local_rank
+            if local_rank and listener is not None:
+                os.close(listener)
+            return Ranks(layout.first_rank + local_rank, layout.ranks, None if local_rank else listener)
         ranks[pid] = layout.first_rank + local_rank
+    if listener is not None:
+        os.close(listener)
     kills = out_of_memory_kills()
     ended, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
@@ -75,7 +91,7 @@ def _set_environment(layout: RankLayout, local_rank: int, threads: int) -> None:
 class Ranks:
     """One rank among those of its trial; with one rank alone every method does nothing."""
 
-    def __init__(self, rank: int, world_size: int) -> None:
+    def __init__(self, rank: int, world_size: int, listener: int | None = None) -> None:
         self.rank, self.world_size = rank, world_size
         self.local_rank = int(os.environ.get("LOCAL_RANK", "0")) if world_size > 1 else 0
         self.process_group: dist.ProcessGroup | None = None
@@ -83,7 +99,12 @@ class Ranks:
         if world_size > 1:
             if torch.cuda.is_available():
                 torch.cuda.set_device(self.local_rank)
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=EXCHANGE)
+            host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+            store = dist.TCPStore(  # type: ignore[attr-defined]  # public, but not in __all__
+                host, port, world_size, rank == 0, timeout=EXCHANGE, master_listen_fd=listener
+            )
+            backend = "nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=EXCHANGE)
             self.process_group = dist.new_group(timeout=EXCHANGE)
             self._control = dist.new_group(backend="gloo", timeout=STANDSTILL)
 

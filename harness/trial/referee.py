@@ -128,7 +128,8 @@ class Referee:
             try:
                 task = Task.of(self.spec, sandbox.mounts, runner.scratch, memory_bytes, layout, checkpoint is not None)
                 with files_to_restore(checkpoint.folder if checkpoint else None, range(layout.local_ranks)) as descriptors:
-                    self.session.send(task, [runner.step_counter, *descriptors])
+                    listener = [self.nodes.listener.fileno()] if self.nodes.listener else []
+                    self.session.send(task, [runner.step_counter, *listener, *descriptors])
                 self.evaluator = Evaluator(workload, data)
                 self._protocol(checkpoint)
             except BudgetUsedUp as end:

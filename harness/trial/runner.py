@@ -69,12 +69,11 @@ class Stopped(Exception):
 class Runner:
     """The training loop of one trial, in each of its ranks."""
 
-    def __init__(self, channel: Channel[FromReferee], task: Task, rank: int, descriptors: list[int]) -> None:
+    def __init__(self, channel: Channel[FromReferee], task: Task, ranks: Ranks, counter: int, checkpoint: list[int]) -> None:
         self.channel = channel
-        self.ranks = Ranks(rank, task.layout.ranks)
+        self.ranks, rank = ranks, ranks.rank
         self.spec = task.spec
         self.source = Path(task.source)
-        counter, *checkpoint = descriptors
         self.step_counter = mmap.mmap(counter if rank == 0 else -1, mmap.PAGESIZE)
         self.restored = (checkpoint[0], checkpoint[1 + rank - task.layout.first_rank]) if task.restore else None
         self.device = torch.device("cuda", self.ranks.local_rank) if torch.cuda.is_available() else torch.device("cpu")
@@ -344,19 +343,21 @@ def main() -> None:
     channel: Channel[FromReferee] = Channel(socket.socket(fileno=int(sys.argv[1])), FromReferee)
     task = channel.receive()
     assert isinstance(task, Task), task
-    descriptors = channel.take_descriptors(2 + task.layout.local_ranks if task.restore else 1)
+    layout, restored = task.layout, 1 + task.layout.local_ranks if task.restore else 0
+    counter, *others = channel.take_descriptors(1 + layout.listens + restored)
+    listener, checkpoint = (others[0], others[1:]) if layout.listens else (None, others)
     try:
         set_limits(task.memory_bytes)
         os.chdir(task.scratch)
         threads = task.spec.workload.threads
-        rank = fork(task.layout, threads, channel.send)
+        ranks = fork(layout, threads, listener, channel.send)
         torch.set_num_threads(threads)
-        Runner(channel, task, rank, descriptors).train()
+        Runner(channel, task, ranks, counter, checkpoint).train()
     except (Stopped, EOFError, BrokenPipeError):
         pass
     except BaseException as error:
         traceback.print_exc()
-        if isinstance(error, RuntimeError) and task.layout.ranks > 1:
+        if isinstance(error, RuntimeError) and layout.ranks > 1:
             time.sleep(ECHO_S)
         channel.send(explain(error))
     sys.stdout.flush()

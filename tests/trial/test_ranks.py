@@ -271,7 +271,7 @@ def second_node(spec: TrialSpec, trial: Path, cache: Path) -> Iterator[subproces
     with subprocess.Popen(words, cwd=PROJECT, process_group=0) as helper:
         try:
             yield helper
-            NodeCoordinator(2, "7-0").dismiss(trial)
+            NodeCoordinator(2, "7-0").shut_down(trial)
             assert helper.wait(timeout=30) in (0, -signal.SIGKILL % 256)
         finally:
             with suppress(ProcessLookupError):
