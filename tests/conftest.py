@@ -55,7 +55,9 @@ class Toy(Workload):
     def losses(self, model, batch):
         return (model(*batch.inputs) - batch.targets) ** 2
     def evaluate(self, model, data):
-        time.sleep(self.config.data.get("evaluation_sleeps_s", 0))
+        begun = time.thread_time()
+        while time.thread_time() < begun + self.config.data.get("evaluation_works_s", 0):
+            pass
         if self.config.data.get("evaluation_raises"):
             raise RuntimeError("no evaluation today")
         x, y = data.columns["x"], data.columns["y"]
@@ -154,11 +156,13 @@ class World:
         )
         return replace(spec, **changes)
 
-    def run(self, code: str = SGD, out: str = "ledger", timeouts: Timeouts | None = None, **changes: object) -> Outcome:
+    def run(
+        self, code: str = SGD, out: str = "ledger", timeouts: Timeouts | None = None, watcher: Watcher | None = None, **changes: object
+    ) -> Outcome:
         """Runs a trial of a submission on the toy workload."""
         spec = self.spec(code, **changes)
         folder = spec.folder(self.root / out)
-        return Outcome(run_trial(spec, folder, self.cache, Silent(), timeouts), folder)
+        return Outcome(run_trial(spec, folder, self.cache, watcher or Silent(), timeouts), folder)
 
 
 @pytest.fixture(autouse=True)
