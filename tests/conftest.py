@@ -1,5 +1,7 @@
 """Throw-away worlds: a toy workload and submissions built from strings inside the tests."""
 
+import signal
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import PROJECT
+from harness.project import Project
 from harness.trial.record import Record, Row
 from harness.trial.referee import run_trial
 from harness.trial.session import Timeouts
@@ -172,7 +176,15 @@ def _short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _runners_are_forked() -> Iterator[None]:
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Also where the parent ignores SIGINT, as it does under `nohup` or in the background of a script: children would ignore it too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runners_are_forked(_ctrl_c_interrupts: None) -> Iterator[None]:
     """Without a sandbox; what needs one starts its runner as everybody does."""
     with ForkServer() as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.trial.runner_process.start", server.start)
@@ -195,3 +207,10 @@ def write_toy(root: Path) -> None:
 def world(tmp_path: Path, cache: Path) -> World:
     write_toy(tmp_path)
     return World(tmp_path, cache)
+
+
+def our_submissions() -> list[str]:
+    """The names of the submissions that git tracks; what a user has begun beside them is not for these tests."""
+    listed = subprocess.run(["git", "ls-files", "submissions/*/submission.py"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    tracked = sorted(Path(path).parent.name for path in listed.stdout.split())
+    return tracked or Project(PROJECT).submission_names()  # in a copy without git there is nothing else

@@ -196,8 +196,9 @@ def test_no_out_is_taken_by_another_trial(project: World, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["list"]])
-def test_no_torch_for_small_talk(words: list[str]) -> None:
-    code = f"import sys; from harness.cli import main; main({words!r}); print('torch' in sys.modules, file=sys.stderr)"
+def test_no_torch_for_small_talk(project: World, words: list[str]) -> None:
+    main = f"from pathlib import Path; from harness.cli import main; main({words!r}, Path({str(project.root)!r}))"
+    code = f"import sys; {main}; print('torch' in sys.modules, file=sys.stderr)"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert outcome.stderr.strip() == "False"
     assert outcome.stdout

@@ -91,7 +91,7 @@ def test_a_run_has_the_rows_of_the_ledger(world: World, wandb: WandbWatcher, war
 
 @pytest.mark.parametrize("stop", ["interrupted", "killed"])
 def test_a_resumed_trial_continues_its_run(world: World, wandb: WandbWatcher, warnings: Warnings, stop: str) -> None:
-    spec = toy_spec(world)
+    spec = toy_spec(world, "none")
     folder = spec.folder(world.root / "ledger")
     if stop == "interrupted":
         with pytest.raises(KeyboardInterrupt):
@@ -139,7 +139,7 @@ run_trial(read_spec(spec), folder, cache, Several([WandbWatcher(ledger, print), 
 
 
 def test_rows_from_before_wandb_was_asked_for_are_logged_too(world: World, wandb: WandbWatcher) -> None:
-    spec = toy_spec(world)
+    spec = toy_spec(world, "none")
     folder = spec.folder(world.root / "ledger")
     with pytest.raises(KeyboardInterrupt):
         run_trial(spec, folder, world.cache, KilledAt(3))

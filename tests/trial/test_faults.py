@@ -42,8 +42,9 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("sandbox", ["none", "bwrap"])
-@pytest.mark.parametrize("where", HANGS)
+@pytest.mark.parametrize(
+    ("where", "sandbox"), [*((where, "none") for where in HANGS), ("stopped by itself", "bwrap"), ("in an uninterruptible wait", "bwrap")]
+)
 def test_a_runner_that_hangs_is_timed_out_and_killed(world: World, referee_time: RefereeTime, where: str, sandbox: str) -> None:
     code = f"def step(self, batch):\n    print('hangs', flush=True)\n    {HANGS[where]}\n"
     watcher = UsesUpTheBudget(referee_time, printed("hangs", world.root))
@@ -213,5 +214,5 @@ def test_a_record_is_whole_or_absent(world: World, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("memory", ["self.huge = torch.empty(1 << 50)", "self.huge = [bytearray(1 << 28) for _ in range(10**6)]"])
 def test_memory_that_runs_out(world: World, memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(referee, "MEMORY_SHARE", 2**30 / psutil.virtual_memory().total)
-    outcome = world.run(f"def step(self, batch):\n    {memory}\n", sandbox="bwrap")
+    outcome = world.run(f"def step(self, batch):\n    {memory}\n")
     assert outcome.record.verdict == "out_of_memory", outcome.record.reason
