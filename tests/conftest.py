@@ -2,14 +2,17 @@
 
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.cli import PROJECT
+from harness.plugins import load_submission
 from harness.project import Project
 from harness.trial.record import Record, Row
 from harness.trial.referee import run_trial
@@ -189,6 +192,19 @@ def _runners_are_forked(_ctrl_c_interrupts: None) -> Iterator[None]:
     with ForkServer() as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.trial.runner_process.start", server.start)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Each of pytest's workers has one core; threads that wait for each other on it take many times as long."""
+    torch.set_num_threads(1)
+
+
+def import_submissions_here(patch: pytest.MonkeyPatch) -> None:
+    """Has the commands try in this process whether a submission can be imported; tests/trial/test_sandbox.py has it tried in another."""
+    for command in ("calibrate", "launch", "run", "targets"):
+        patch.setattr(f"harness.commands.{command}.check_importable", lambda folder, sandbox: load_submission(folder))
+    patch.setattr(sys, "dont_write_bytecode", True)
 
 
 @pytest.fixture(scope="session")
