@@ -99,8 +99,7 @@ def run(spec: TrialSpec, folder: Path, cache: Path, kills: list[tuple[float, str
     """Runs a trial in a process of its own, killed after these seconds in these parts, until it has a result."""
     for after_s, part in [*kills, (float("inf"), "")]:
         started = time.monotonic()
-        command = [sys.executable, "-m", "benchmarks.kill", "trial", str(folder), str(cache), spec_file(spec, folder)]
-        referee = subprocess.Popen(command, cwd=PROJECT)
+        referee = start(spec, folder, cache)
         below: list[psutil.Process] = []
         try:
             referee.wait(timeout=None if after_s == float("inf") else after_s)
@@ -123,12 +122,12 @@ def run(spec: TrialSpec, folder: Path, cache: Path, kills: list[tuple[float, str
     return Result(tuple(map(timeless, rows)), printed[0], record, time.monotonic() - started)
 
 
-def spec_file(spec: TrialSpec, folder: Path) -> str:
-    """Writes the spec beside the trial's folder for the process that runs it."""
+def start(spec: TrialSpec, folder: Path, cache: Path) -> "subprocess.Popen[bytes]":
+    """Starts a referee in a process of its own; the spec is written beside the trial's folder for it."""
     path = folder.with_name(f"{folder.name}.spec.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, spec)
-    return str(path)
+    return subprocess.Popen([sys.executable, "-m", "benchmarks.kill", "trial", str(folder), str(cache), str(path)], cwd=PROJECT)
 
 
 def timeless(row: Row) -> tuple[float, ...]:
@@ -204,10 +203,10 @@ def submission(scratch: Path) -> Path:
     return folder
 
 
-def toy_spec(world: World) -> TrialSpec:
+def toy_spec(world: World, sandbox: str = "auto") -> TrialSpec:
     """The toy workload of the tests with a target that nobody meets."""
     return world.spec(
-        SUBMISSION, "noisy_toy", hp={"unused": 0.0}, target=-1.0, evaluate_every=16 * 12, sandbox="auto", checkpoint_period_s=0.0
+        SUBMISSION, "noisy_toy", hp={"unused": 0.0}, target=-1.0, evaluate_every=16 * 12, sandbox=sandbox, checkpoint_period_s=0.0
     )
 
 

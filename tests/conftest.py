@@ -1,15 +1,22 @@
 """Throw-away worlds: a toy workload and submissions built from strings inside the tests."""
 
+import signal
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from harness.cli import PROJECT
 from harness.ledger.record import Record
 from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
+from harness.project.plugins import load_submission
+from harness.project.project import Project
 from harness.trial.callback import TrialCallback
 from harness.trial.referee import run_trial
 from harness.trial.session import Timeouts
@@ -56,7 +63,9 @@ class Toy(Workload):
     def losses(self, model, batch):
         return (model(*batch.inputs) - batch.targets) ** 2
     def evaluate(self, model, data):
-        time.sleep(self.config.data.get("evaluation_sleeps_s", 0))
+        begun = time.thread_time()
+        while time.thread_time() < begun + self.config.data.get("evaluation_works_s", 0):
+            pass
         if self.config.data.get("evaluation_raises"):
             raise RuntimeError("no evaluation today")
         x, y = data.columns["x"], data.columns["y"]
@@ -155,11 +164,18 @@ class World:
         )
         return replace(spec, **changes)
 
-    def run(self, code: str = SGD, out: str = "ledger", timeouts: Timeouts | None = None, **changes: object) -> Outcome:
+    def run(
+        self,
+        code: str = SGD,
+        out: str = "ledger",
+        timeouts: Timeouts | None = None,
+        callback: TrialCallback | None = None,
+        **changes: object,
+    ) -> Outcome:
         """Runs a trial of a submission on the toy workload."""
         spec = self.spec(code, **changes)
         folder = spec.folder(self.root / out)
-        return Outcome(run_trial(spec, folder, self.cache, Silent(), timeouts), folder)
+        return Outcome(run_trial(spec, folder, self.cache, callback or Silent(), timeouts), folder)
 
 
 @pytest.fixture(autouse=True)
@@ -169,11 +185,32 @@ def _short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _runners_are_forked() -> Iterator[None]:
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Also where the parent ignores SIGINT, as it does under `nohup` or in the background of a script: children would ignore it too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runners_are_forked(_ctrl_c_interrupts: None) -> Iterator[None]:
     """Without a sandbox; what needs one starts its runner as everybody does."""
     with ForkServer() as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.trial.runner_process.start", server.start)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Each of pytest's workers has one core; threads that wait for each other on it take many times as long."""
+    torch.set_num_threads(1)
+
+
+def import_submissions_here(patch: pytest.MonkeyPatch) -> None:
+    """Has the commands try in this process whether a submission can be imported; tests/trial/test_sandbox.py has it tried in another."""
+    for command in ("calibrate", "launch", "run", "targets"):
+        patch.setattr(f"harness.commands.{command}.check_importable", lambda folder, sandbox: load_submission(folder))
+    patch.setattr(sys, "dont_write_bytecode", True)
 
 
 @pytest.fixture(scope="session")
@@ -192,3 +229,10 @@ def write_toy(root: Path) -> None:
 def world(tmp_path: Path, cache: Path) -> World:
     write_toy(tmp_path)
     return World(tmp_path, cache)
+
+
+def our_submissions() -> list[str]:
+    """The names of the submissions that git tracks; what a user has begun beside them is not for these tests."""
+    listed = subprocess.run(["git", "ls-files", "submissions/*/submission.py"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    tracked = sorted(Path(path).parent.name for path in listed.stdout.split())
+    return tracked or Project(PROJECT).submission_names()  # in a copy without git there is nothing else

@@ -12,7 +12,7 @@ import pytest
 
 from harness.cli import PROJECT, main
 from harness.ledger import SCHEMA
-from tests.conftest import SGD, World
+from tests.conftest import SGD, World, import_submissions_here
 
 WORKLOAD = """
 name: toy
@@ -31,15 +31,26 @@ threads: 1
 """
 SLOW = "def setup(self):\n    super().setup()\n    self.optimizer.param_groups[0]['lr'] = 1e-9\n\ndef done(self):\n    return True\n"
 
+CHEAPER = {
+    "launcher: local": "launcher: debug",
+    "sandbox: auto": "sandbox: none",
+    "evaluation_period: 0.025": "evaluation_period: 0.1",
+}
+"""Settings with which trials run in this process, their runners are forked (`tests.fork_server`), and they pause less often."""
+
 
 @pytest.fixture
 def project(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     (world.root / "configs" / "workload" / "toy").mkdir(parents=True)
     (world.root / "configs" / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    for name in ("run.yaml", "ruleset", "launcher"):
+    for name in ("ruleset", "launcher"):
         (world.root / "configs" / name).symlink_to(PROJECT / "configs" / name)
-    launch = (PROJECT / "configs" / "launch.yaml").read_text()
-    (world.root / "configs" / "launch.yaml").write_text(launch.replace("launcher: local", "launcher: debug"))  # no process start for each
+    for name in ("run.yaml", "launch.yaml"):
+        text = (PROJECT / "configs" / name).read_text()
+        for setting, cheaper in CHEAPER.items():
+            text = text.replace(setting, cheaper)
+        (world.root / "configs" / name).write_text(text)
+    import_submissions_here(monkeypatch)
     world.submission(SGD, "quick")
     world.submission(SLOW, "slow")
     monkeypatch.setenv("FINISHLINE_CACHE", str(world.cache))
@@ -48,7 +59,10 @@ def project(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_run_reaches(project: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "workload=toy/cpu", "submission=quick", "hp.learning_rate=0.03", "seed=5", "out=mine"], project.root) == 0
+    assert (
+        main(["run", "workload=toy/cpu", "submission=quick", "hp.learning_rate=0.03", "seed=5", "out=mine", "sandbox=auto"], project.root)
+        == 0
+    )
     out = capsys.readouterr().out
     assert "quick on toy/cpu, study 1: reached" in out
     folder = Path(re.search(r"^trial: (.*)$", out, re.M)[1])
@@ -56,6 +70,7 @@ def test_run_reaches(project: World, capsys: pytest.CaptureFixture[str]) -> None
     assert record["hp"] == {"learning_rate": 0.03}
     assert record["seed"] == 5
     assert record["budget_s"] == 30
+    assert record["sandbox"] == "bwrap"
 
 
 def test_run_misses(project: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +93,7 @@ def test_launch_resumes_and_score_ranks(project: World, capsys: pytest.CaptureFi
     assert "2 trials, 1 to run" in capsys.readouterr().out
     assert main([*launch[:3], "studies=2", "out=ledger"], project.root) == 0
     assert "4 trials, 2 to run" in capsys.readouterr().out
-    assert main(["score", "ledger", "out=board"], project.root) == 0
+    assert main(["score", "ledger", "out=board", "allow_unsandboxed=true"], project.root) == 0
     assert "quick" in capsys.readouterr().out
     board = list(csv.DictReader((project.root / "board" / "leaderboard.csv").open()))
     assert [row["submission"] for row in board] == ["quick", "slow"]
@@ -197,8 +212,9 @@ def test_no_out_is_taken_by_another_trial(project: World, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["list"]])
-def test_no_torch_for_small_talk(words: list[str]) -> None:
-    code = f"import sys; from harness.cli import main; main({words!r}); print('torch' in sys.modules, file=sys.stderr)"
+def test_no_torch_for_small_talk(project: World, words: list[str]) -> None:
+    main = f"from pathlib import Path; from harness.cli import main; main({words!r}, Path({str(project.root)!r}))"
+    code = f"import sys; {main}; print('torch' in sys.modules, file=sys.stderr)"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert outcome.stderr.strip() == "False"
     assert outcome.stdout

@@ -93,7 +93,7 @@ def test_a_run_has_the_rows_of_the_ledger(world: World, wandb: WandbCallback, wa
 
 @pytest.mark.parametrize("stop", ["interrupted", "killed"])
 def test_a_resumed_trial_continues_its_run(world: World, wandb: WandbCallback, warnings: Warnings, stop: str) -> None:
-    spec = toy_spec(world)
+    spec = toy_spec(world, "none")
     folder = spec.folder(world.root / "ledger")
     if stop == "interrupted":
         with pytest.raises(KeyboardInterrupt):
@@ -141,7 +141,7 @@ run_trial(read_spec(spec), folder, cache, CallbackList([WandbCallback(ledger, pr
 
 
 def test_rows_from_before_wandb_was_asked_for_are_logged_too(world: World, wandb: WandbCallback) -> None:
-    spec = toy_spec(world)
+    spec = toy_spec(world, "none")
     folder = spec.folder(world.root / "ledger")
     with pytest.raises(KeyboardInterrupt):
         run_trial(spec, folder, world.cache, KilledAt(3))

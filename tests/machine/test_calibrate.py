@@ -13,7 +13,7 @@ from harness.ledger.plan import read_plan
 from harness.machine.calibration import calibrated_speed, read_calibration, with_budgets
 from harness.machine.hardware import this_machine
 from harness.project.project import Project
-from tests.conftest import SGD, World
+from tests.conftest import SGD, World, import_submissions_here
 from tests.test_cli import SLOW, WORKLOAD
 
 CALIBRATE = "calibrate name=mine submission=quick out=runs"
@@ -24,7 +24,9 @@ def project(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     configs = world.root / "configs"
     (configs / "workload" / "toy").mkdir(parents=True)
     (configs / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    (configs / "calibrate.yaml").symlink_to(PROJECT / "configs" / "calibrate.yaml")
+    calibrate = (PROJECT / "configs" / "calibrate.yaml").read_text()
+    (configs / "calibrate.yaml").write_text(calibrate.replace("sandbox: auto", "sandbox: none"))
+    import_submissions_here(monkeypatch)
     world.submission(SGD, "quick")
     world.submission(SLOW, "slow")
     monkeypatch.setenv("FINISHLINE_CACHE", str(world.cache))
@@ -132,7 +134,7 @@ def test_a_launch_takes_the_budgets_of_a_machine(project: World, capsys: pytest.
     for name in ("launch.yaml", "launcher", "ruleset"):
         (project.root / "configs" / name).symlink_to(PROJECT / "configs" / name)
     assert main(shlex.split(f"{CALIBRATE} budget_factor=100"), project.root) == 0
-    launch = shlex.split("launch submissions=[quick] workloads=[toy/cpu] studies=1 launcher=debug out=ledger")
+    launch = shlex.split("launch submissions=[quick] workloads=[toy/cpu] studies=1 launcher=debug sandbox=none out=ledger")
     assert main([*launch, "hardware=mina"], project.root) == 2
     assert "no hardware 'mina'; did you mean 'mine'?" in capsys.readouterr().err
     assert main([*launch, "hardware=mine"], project.root) == 0

@@ -124,6 +124,6 @@ def test_each_segment_has_its_own_probe(world: World, monkeypatch: pytest.Monkey
     speeds = iter((80.0, 103.0))
     monkeypatch.setattr(probe, "speed", lambda threads, device: next(speeds))
     with pytest.raises(KeyboardInterrupt):
-        run_trial(toy_spec(world), tmp_path / "trial", world.cache, KilledAt(3))
-    record = run_trial(toy_spec(world), tmp_path / "trial", world.cache, Silent())
+        run_trial(toy_spec(world, "none"), tmp_path / "trial", world.cache, KilledAt(3))
+    record = run_trial(toy_spec(world, "none"), tmp_path / "trial", world.cache, Silent())
     assert [s.speed_deviation for s in record.segments] == pytest.approx([-0.2, 0.03])

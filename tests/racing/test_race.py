@@ -11,7 +11,7 @@ from tests.conftest import World
 from tests.test_cli import project
 
 __all__ = ["project"]
-LAUNCH = ["launch", "workloads=[toy/cpu]", "studies=1", "evaluation_period=0.025"]
+LAUNCH = ["launch", "workloads=[toy/cpu]", "studies=1"]
 SLOWED = """
 def setup(self):
     super().setup()
@@ -38,7 +38,7 @@ def verdicts(ledger: Path) -> dict[str, str]:
 
 
 def board(root: Path, ledger: str) -> list[tuple[str, ...]]:
-    assert main(["score", ledger, "clock=steps", f"out={ledger}/board"], root) == 0
+    assert main(["score", ledger, "clock=steps", "allow_unsandboxed=true", f"out={ledger}/board"], root) == 0
     rows = csv.DictReader((root / ledger / "board" / "leaderboard.csv").open())
     return [(row["rank"], row["submission"], row["score"], row["workloads_counted"]) for row in rows]
 

@@ -3,6 +3,7 @@
 The folder of a test lies in the home folder, not below /tmp: as on a real cluster all nodes see it.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -50,7 +51,15 @@ def slurm() -> None:
 
 
 @pytest.fixture
-def project(slurm: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def _cluster_of_ones_own(slurm: None) -> Iterator[None]:
+    """Tests on the one cluster follow each other, whichever of pytest's workers runs them."""
+    with Path(tempfile.gettempdir(), "finishline-tests-slurm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def project(_cluster_of_ones_own: None, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".finishline-test-") as name:
         root = Path(name)
         write_toy(root)

@@ -1,6 +1,6 @@
 """Campaigns on a real Slurm: submitted, finished, told to stop, cancelled, shown, in a storm; and what may be wrong with a node.
 
-All of these are in one file, so that one pytest worker runs them one after another: they have one cluster between them.
+They have one cluster between them: a lock (`conftest.py`) has one follow the other.
 """
 
 import json

@@ -10,9 +10,10 @@ import yaml
 
 from harness.cli import PROJECT, main
 from harness.ledger.rows import read_rows
+from harness.project.config import RunOptions
 from harness.project.project import Project
 from harness.targets.runs import plan, run_all, to_run, with_target
-from tests.conftest import SGD, Silent, World, write_toy
+from tests.conftest import SGD, Silent, World, import_submissions_here, write_toy
 from tests.targets.test_evidence import follows
 from tests.test_cli import WORKLOAD
 
@@ -40,6 +41,8 @@ def first_call(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
     world = make_project(tmp_path_factory.mktemp("project"), cache)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINISHLINE_CACHE", str(cache))
+        patch.setattr(RunOptions, "sandbox", "none")
+        import_submissions_here(patch)
         patch.chdir(world.root)
         assert main(shlex.split(COMMAND), world.root) == 0
     return world
@@ -48,6 +51,8 @@ def first_call(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
 @pytest.fixture
 def here(first_call: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("FINISHLINE_CACHE", str(first_call.cache))
+    monkeypatch.setattr(RunOptions, "sandbox", "none")
+    import_submissions_here(monkeypatch)
     monkeypatch.chdir(first_call.root)
     return first_call
 

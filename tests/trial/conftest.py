@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from benchmarks.kill import words_of
+from tests.trial.referee_time import RefereeTime
 
 
 def living_children() -> set[psutil.Process]:
@@ -22,3 +23,12 @@ def _no_process_is_left() -> Iterator[None]:
     deadline = time.monotonic() + 5
     while left := living_children() - before:
         assert time.monotonic() < deadline, left
+
+
+@pytest.fixture
+def referee_time(monkeypatch: pytest.MonkeyPatch) -> RefereeTime:
+    """The seconds of the referee's clock; what is done when a condition holds is done soon after."""
+    seconds = RefereeTime()
+    monkeypatch.setattr("harness.trial.clock.time", seconds)
+    monkeypatch.setattr("harness.trial.session.TICK_S", 0.02)
+    return seconds

@@ -9,7 +9,7 @@ A docstring's first line says what the cheat tries; the others what must come of
     by signals in bwrap: OUTCOME            the same with the sandbox
     sandbox: none                           nothing needs to be hidden from it; bwrap where this line is missing
     burns: SECONDS                          it works so long at least, says how long (BURNT), and all of it is on the clock
-    evaluations: slow                       each takes so long that one sees whether something goes on meanwhile
+    evaluations: slow                       each takes so much work that one sees whether something goes on meanwhile
     evaluations: rare, paced                many examples lie between two; paced: at least `spacing_s` seconds, too; no target
     checkpoints: always                     one falls due after every evaluation
     first: VERDICT                          it ends so, is started again, and the outcome is that of the second start
@@ -64,7 +64,7 @@ SMALL = {
 """Limits that are made small for a cheat, so that going beyond them does the machine no harm."""
 EVALUATIONS: dict[str, dict[str, object]] = {
     "": {},
-    "slow": {"data": {"evaluation_sleeps_s": 0.5}},
+    "slow": {"data": {"evaluation_works_s": 0.1}},
     "rare": {"evaluate_every": 16 * 10**5},
     "paced": {"evaluate_every": 16 * 500, "target": 1e-9},
 }

@@ -20,8 +20,10 @@ from harness.trial.referee import run_trial
 from harness.trial.session import Timeouts
 from harness.workload import Workload
 from tests.conftest import Outcome, Silent, World
+from tests.trial.referee_time import RefereeTime, UsesUpTheBudget, printed
 
-QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
+QUICK = Timeouts(answer_s=0.1)
+"""For those that never answer."""
 
 HANGS = {
     "in Python": "while True:\n        pass",
@@ -41,25 +43,28 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("sandbox", ["none", "bwrap"])
-@pytest.mark.parametrize("where", HANGS)
-def test_a_runner_that_hangs_is_timed_out_and_killed(world: World, where: str, sandbox: str) -> None:
-    outcome = world.run(f"def step(self, batch):\n    {HANGS[where]}\n", timeouts=QUICK, budget_s=0.5, sandbox=sandbox)
+@pytest.mark.parametrize(
+    ("where", "sandbox"), [*((where, "none") for where in HANGS), ("stopped by itself", "bwrap"), ("in an uninterruptible wait", "bwrap")]
+)
+def test_a_runner_that_hangs_is_timed_out_and_killed(world: World, referee_time: RefereeTime, where: str, sandbox: str) -> None:
+    code = f"def step(self, batch):\n    print('hangs', flush=True)\n    {HANGS[where]}\n"
+    callback = UsesUpTheBudget(referee_time, printed("hangs", world.root))
+    outcome = world.run(code, timeouts=QUICK, callback=callback, sandbox=sandbox)
     assert outcome.record.verdict == "timed_out", outcome.record.reason
-    assert "did not answer within 1 s" in outcome.record.reason
+    assert "did not answer within 0.1 s" in outcome.record.reason
 
 
 HOOKS = ["state_dict(self)", "load_state_dict(self, state)", "eval_weights(self)", "done(self)", "on_eval(self, evaluation)"]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hang_in_a_hook(world: World, hook: str) -> None:
-    code = f"def {hook}:\n    __import__('time').sleep(1e6)\n"
-    settings = {"budget_s": 3.0, "checkpoint_period_s": 0.0}
+def test_a_hang_in_a_hook(world: World, referee_time: RefereeTime, hook: str) -> None:
+    code = f"def {hook}:\n    print('hangs', flush=True)\n    __import__('time').sleep(1e6)\n"
     if "load" in hook:
         code = crash_at(40) + code
-        assert world.run(code, **settings).record.verdict == "crashed"
-    outcome = world.run(code, timeouts=QUICK, **settings)
+        assert world.run(code, checkpoint_period_s=0.0).record.verdict == "crashed"
+    callback = UsesUpTheBudget(referee_time, printed("hangs", world.root))
+    outcome = world.run(code, timeouts=QUICK, callback=callback, checkpoint_period_s=0.0)
     assert outcome.record.verdict == "timed_out"
     assert "did not answer" in outcome.record.reason
 
@@ -82,8 +87,7 @@ def test_a_clock_step_of_the_system_time_changes_nothing(world: World, monkeypat
     monkeypatch.setattr(time, "time", lambda: true_time() + 3600 * next(jumps))
     record = world.run(target=0.05).record
     assert record.verdict == "reached"
-    assert record.wall_s < 120
-    assert record.time_s <= record.wall_s
+    assert record.time_s <= record.wall_s < 3600
 
 
 @pytest.fixture
@@ -211,5 +215,5 @@ def test_a_record_is_whole_or_absent(world: World, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("memory", ["self.huge = torch.empty(1 << 50)", "self.huge = [bytearray(1 << 28) for _ in range(10**6)]"])
 def test_memory_that_runs_out(world: World, memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(referee, "MEMORY_SHARE", 2**30 / psutil.virtual_memory().total)
-    outcome = world.run(f"def step(self, batch):\n    {memory}\n", sandbox="bwrap")
+    outcome = world.run(f"def step(self, batch):\n    {memory}\n")
     assert outcome.record.verdict == "out_of_memory", outcome.record.reason

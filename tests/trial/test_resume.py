@@ -5,30 +5,28 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from benchmarks.kill import SUBMISSION, Result, is_runner, run, storm, toy_spec
+from benchmarks.kill import SUBMISSION, Result, is_runner, kill, nothing_left, run, start, toy_spec
 from harness.errors import UserError
 from harness.ledger.record import read_record
 from harness.ledger.rows import read_rows
+from harness.ledger.spec import TrialSpec
 from harness.machine import hardware
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.referee import run_trial
 from tests.conftest import Silent, World, write_toy
 
 
-def test_ten_random_kills(world: World) -> None:
-    assert storm([toy_spec(world)], 10, world.root, world.cache, seed=1) == []
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Result:
     root = tmp_path_factory.mktemp("whole")
     write_toy(root)
-    return run(toy_spec(World(root, cache)), root / "whole", cache, [])
+    return run(toy_spec(World(root, cache), "none"), root / "whole", cache, [])
 
 
 class KilledAt(Silent):
@@ -45,15 +43,42 @@ class KilledAt(Silent):
 
 def interrupted(world: World, folder: Path, evaluation: int = 3) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_trial(toy_spec(world), folder, world.cache, KilledAt(evaluation))
+        run_trial(toy_spec(world, "none"), folder, world.cache, KilledAt(evaluation))
 
 
-def finished(world: World, folder: Path, whole: Result) -> None:
-    record = run_trial(toy_spec(world), folder, world.cache, Silent())
+def finished(world: World, folder: Path, whole: Result, spec: TrialSpec | None = None) -> None:
+    record = run_trial(spec or toy_spec(world, "none"), folder, world.cache, Silent())
     assert record.verdict == "missed", record.reason
     rows = [(r.evaluation, r.step, r.examples, r.valid_metric, r.valid_loss) for r in read_rows(folder / "evals.csv")]
     assert tuple(rows) == whole.rows
     assert [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith("weights")][-1] == whole.weights
+
+
+SLOW = SUBMISSION.replace("        self.made += 1\n", "        self.made += 1\n        __import__('time').sleep(0.02)\n")
+"""So that a kill comes while the trial runs; the same rows and weights."""
+
+
+def test_a_trial_that_is_killed_in_each_of_its_parts_goes_on(world: World, whole: Result) -> None:
+    """In the sandbox, with a referee that is a process of its own."""
+    assert SLOW != SUBMISSION
+    spec = dataclasses.replace(toy_spec(world), source_hash=world.spec(SLOW, "noisy_toy").source_hash)
+    folder = world.root / "trial"
+    for number, part in enumerate(("referee", "runner", "both"), 1):
+        referee = start(spec, folder, world.cache)
+        while referee.poll() is None and not (segments(folder) == number and len(read_rows(folder / "evals.csv")) > number):
+            time.sleep(0.005)
+        below = psutil.Process(referee.pid).children(recursive=True)
+        kill(referee.pid, part)
+        referee.wait()
+        nothing_left(below)
+    finished(world, folder, whole, spec)
+    assert len(read_record(folder).segments) == 4
+
+
+def segments(folder: Path) -> int:
+    """How often a trial was begun."""
+    file = folder / "segments.json"
+    return len(json.loads(file.read_text())) if file.exists() else 0
 
 
 def test_an_interrupted_trial_goes_on(world: World, whole: Result) -> None:
@@ -113,7 +138,7 @@ def test_rows_that_were_changed_meanwhile_are_not_gone_on_with(world: World) -> 
     text = rows.read_text()
     rows.write_text(re.sub(r"^1,\d+,", "1,7,", text, flags=re.M))
     with pytest.raises(UserError, match=r"evals.csv was changed since it was written: remove the trial's folder"):
-        run_trial(toy_spec(world), folder, world.cache, Silent())
+        run_trial(toy_spec(world, "none"), folder, world.cache, Silent())
 
 
 def test_on_another_kind_of_machine_it_does_not_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +147,7 @@ def test_on_another_kind_of_machine_it_does_not_go_on(world: World, monkeypatch:
     rows = read_rows(folder / "evals.csv")
     monkeypatch.setattr(hardware, "_processor", lambda: "Another CPU")
     with pytest.raises(UserError, match="this machine is 'Another CPU"):
-        run_trial(toy_spec(world), folder, world.cache, Silent())
+        run_trial(toy_spec(world, "none"), folder, world.cache, Silent())
     assert read_rows(folder / "evals.csv") == rows
 
 
@@ -140,13 +165,13 @@ def test_a_crashed_trial_keeps_its_checkpoint_and_goes_on(world: World, whole: R
     record = run_trial(toy_spec(world), folder, world.cache, Killer(3))
     assert record.verdict == "crashed"
     assert "signal 9" in record.reason
-    finished(world, folder, whole)
+    finished(world, folder, whole, toy_spec(world))
 
 
 def test_a_submission_that_comes_back_better_is_rejected(world: World) -> None:
     code = SUBMISSION + "\n    def load_state_dict(self, state):\n        super().load_state_dict(state)\n"
     code += "        self.model.linear.weight.data.mul_(0.5)\n"
-    spec = toy_spec(world)
+    spec = toy_spec(world, "none")
     spec = dataclasses.replace(spec, source_hash=world.spec(code, "noisy_toy").source_hash)
     folder = world.root / "trial"
     with pytest.raises(KeyboardInterrupt):

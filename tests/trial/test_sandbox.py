@@ -389,7 +389,10 @@ def test_of_a_folder_that_distributions_share_only_the_part_of_those_shown_is(tm
 
 
 def test_a_submission_that_cannot_be_imported_is_told_by_its_own_path(world: World) -> None:
-    check_importable(world.submission(), "bwrap")
+    for mode in ("none", "bwrap"):
+        check_importable(world.submission(), mode)
+        with pytest.raises(UserError, match=f"{world.root}/submissions/.* cannot be imported: RuntimeError: not today"):
+            check_importable(world.submission("import torch\nraise RuntimeError('not today')"), mode)
     with pytest.raises(UserError, match=f"{world.root}/submissions/.*ModuleNotFoundError: No module named 'pytest'"):
         check_importable(world.submission("import pytest"), "bwrap")
 

@@ -8,10 +8,10 @@ import pytest
 
 from harness.ledger.record import read_record
 from harness.ledger.rows import read_rows
+from harness.trial.processes import Tree
 from harness.trial.session import Timeouts
 from tests.conftest import World
-
-QUICK = Timeouts(startup_s=60.0, answer_s=1.0)
+from tests.trial.referee_time import RefereeTime, UsesUpTheBudget, printed
 
 
 def test_reached(world: World) -> None:
@@ -27,13 +27,14 @@ def test_reached(world: World) -> None:
     assert read_record(outcome.folder) == record
 
 
-def test_missed_when_the_budget_is_used_up(world: World) -> None:
-    outcome = world.run(budget_s=1.0, evaluate_every=16 * 400)
-    assert outcome.record.verdict == "missed"
-    assert "budget of 1 s" in outcome.record.reason
-    assert "best squared_error" in outcome.record.reason
-    assert outcome.record.time_s == pytest.approx(1.0, abs=0.5)
-    assert outcome.record.steps > outcome.record.last.step
+def test_missed_when_the_budget_is_used_up(world: World, referee_time: RefereeTime) -> None:
+    outcome = world.run(evaluate_every=16 * 10**6, callback=UsesUpTheBudget(referee_time, lambda step: step > 0))
+    record = outcome.record
+    assert record.verdict == "missed"
+    assert "budget of 60 s" in record.reason
+    assert "best squared_error" in record.reason
+    assert record.last.time_s <= 60 <= record.time_s
+    assert record.steps > record.last.step == 0
 
 
 def test_missed_when_the_submission_is_done(world: World) -> None:
@@ -50,30 +51,35 @@ def test_missed_when_the_submission_is_done(world: World) -> None:
     assert outcome.record.last.step == 100
 
 
-def test_a_result_handed_in_after_the_budget_is_not_evaluated(world: World) -> None:
-    outcome = world.run(
-        """
-        def step(self, batch):
-            import time
-            super().step(batch)
-            time.sleep(0.3)
-        """,
-        evaluate_every=16 * 1000,
-        budget_s=1.0,
-    )
+def test_a_result_handed_in_after_the_budget_is_not_evaluated(
+    world: World, referee_time: RefereeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The budget passes while the runner is stopped for its second evaluation."""
+    freeze, stops = Tree.freeze, []
+
+    def freeze_late(tree: Tree) -> None:
+        freeze(tree)
+        stops.append(tree)
+        if len(stops) == 2:
+            referee_time.use_up_the_budget()
+
+    monkeypatch.setattr(Tree, "freeze", freeze_late)
+    outcome = world.run()
     assert outcome.record.verdict == "missed"
+    assert len(stops) == 2
     assert outcome.record.last.evaluation == 0
 
 
-def test_timed_out_when_a_step_never_returns(world: World) -> None:
+def test_timed_out_when_a_step_never_returns(world: World, referee_time: RefereeTime) -> None:
     outcome = world.run(
         """
         def step(self, batch):
+            print("hangs", flush=True)
             while True:
                 pass
         """,
-        timeouts=QUICK,
-        budget_s=0.5,
+        timeouts=Timeouts(answer_s=0.1),
+        callback=UsesUpTheBudget(referee_time, printed("hangs", world.root)),
     )
     assert outcome.record.verdict == "timed_out"
     assert "did not answer" in outcome.record.reason
