@@ -21,11 +21,10 @@ from torch import Tensor, nn
 from harness.check.finding import Finding, Level
 from harness.check.state import NotSaved, differences, saved
 from harness.check.tiny import CONFIG, Net, Tiny
-from harness.errors import UserError
 from harness.plugins import load_submission
 from harness.seeds import stream_seed
 from harness.stream import Stream
-from harness.submission import Setting, StateError, Submission, WorkloadFacts
+from harness.submission import Setting, StateError, Submission, WorkloadFacts, checked_batch_size, checked_done
 from harness.trial.checkpoint import random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
 from harness.trial.runner import warm_up
@@ -113,7 +112,7 @@ class Bout:
         return loss
 
     def _look_if_done(self) -> None:
-        if self.done_at is None and self.submission.done():
+        if checked_done(self.submission) and self.done_at is None:
             self.done_at = self.steps
 
 
@@ -135,12 +134,10 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
             generator=torch.Generator().manual_seed(stream_seed(1, "submission")),
             device=torch.device("cpu"),
             clock=lambda: 0.0,
+            stream=stream,
         )
     )
-    batch_size = submission.batch_size(FACTS)
-    if type(batch_size) is not int or batch_size < 1:
-        raise UserError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
-    stream.batch_size = batch_size
+    stream.batch_size = checked_batch_size(submission, FACTS)
     submission.setup()
     return Bout(submission, model, stream, guard)
 
