@@ -39,7 +39,10 @@ def kinds(state: Mapping[str, Any]) -> frozenset[str]:
     graph = json.loads(state["graph"])
     found = set()
     for node in (graph["root"], *graph["nodes"]):
-        parts = (node["at"], *(_text(node.get(name)) for name in ("kind", "class", "dtype", "shape", "stride", "requires_grad", "code", "label")))
+        parts = (
+            node["at"],
+            *(_text(node.get(name)) for name in ("kind", "class", "dtype", "shape", "stride", "requires_grad", "code", "label")),
+        )
         found.add("|".join(parts))
         for name, entry in _entries(node):
             for tag in entry if isinstance(entry, dict) else ():
@@ -65,7 +68,7 @@ def _entries(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{module}:{name}", item) for module, scope in value.items() for name, item in scope)
         elif field in ("grad", "_backward_hooks", "_post_accumulate_grad_hooks"):
             yield f"{at}.{field}", value
-        elif field not in ("blob", "storage"):
+        elif field not in ("at", "blob", "storage"):
             yield f"{at}" if field in ("dtype", "shape", "class", "kind") else f"{at} ({field})", [field, value]
 
 

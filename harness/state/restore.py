@@ -22,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 
 from harness.state.anchors import GLOBAL_HOOKS, SETTINGS, Anchors, StateError
 from harness.state.code import find_code, key_of, resolve
-from harness.state.save import HOOKS, class_state, functions_of, label, slots
+from harness.state.save import HOOKS, class_state, items_of, label, slots
 
 CONTAINERS: dict[str, type] = {"list": list, "dict": dict, "set": set, "deque": deque}
 LAST = ("dict", "set")
@@ -134,7 +134,7 @@ class _Restoration:
 
     def inside_dict(self, pairs: list[Any], item: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
         """Pairs values by key; where keys are objects that are not known yet, by place."""
-        left, unknown = dict(dict.items(item)), []
+        left, unknown = dict(items_of(item)), []
         for key, value in pairs:
             found = self.known(key)
             try:
@@ -302,7 +302,9 @@ class _Restoration:
         if isinstance(named, types.FunctionType) and list(key_of(named)) == node["code"] and not node["cells"]:
             return named
         if (found := find_code(tuple(node["code"]), self.anchors)) is None:
-            raise StateError(f"{node['at']} is the function {node['qualname']}, which is not found again: define it in a module, or in setup")
+            raise StateError(
+                f"{node['at']} is the function {node['qualname']}, which is not found again: define it in a module, or in setup"
+            )
         made = types.FunctionType(*found, node["name"], None, tuple(map(self.value, node["cells"])))
         made.__qualname__, made.__module__ = node["qualname"], node["module"]
         return made
@@ -351,7 +353,9 @@ class _Restoration:
 
     def wrapped(self, node: dict[str, Any], data: Tensor) -> Tensor:
         if node["view"]:
-            raise StateError(f"{node['at']} is a differentiable view that was made after setup(), which a checkpoint cannot hold: detach() it")
+            raise StateError(
+                f"{node['at']} is a differentiable view that was made after setup(), which a checkpoint cannot hold: detach() it"
+            )
         return nn.Parameter(data, requires_grad=False) if node["class"] == "Parameter" else data
 
     def moved(self, node: dict[str, Any], item: Tensor, data: Tensor) -> None:

@@ -12,7 +12,7 @@ import re
 import threading
 import types
 import weakref
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -44,7 +44,7 @@ HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 
 
 def save(root: object, anchors: Anchors, *, opaque: bool = False) -> dict[str, Any]:
-    """Returns the state of everything that `root`, the model and the submission's modules reach; tensors share memory with the originals.
+    """Returns the state of everything that `root`, the model and the submission's modules reach; tensors are copies.
 
     Args:
         root: the submission, or anything else.
@@ -216,8 +216,9 @@ class _Walk:
         anchored = id(value) in self.anchored
         items = []
         for name in names:
-            if name not in left_out:
-                item = getattr(value, name) if names[name] is None else names[name]
+            item = getattr(value, name) if names[name] is None else names[name]
+            usual = self.lenient and isinstance(item, bool | int | float | str) and item == getattr(type(value), name, None)
+            if name not in left_out and not usual:
                 inside = loose or (anchored and not name.endswith("_hooks"))
                 items.append([name, self.value(item, f"{at}.{name}", inside)])
         return items
@@ -240,7 +241,7 @@ class _Walk:
         return {"kind": "set", "items": items, **self.container(value, SETS, at, loose)}
 
     def dict_(self, value: dict[Any, Any], at: str, loose: bool) -> dict[str, Any]:
-        places = [(key, item, f"{at}[{self.key(key)}]") for key, item in dict.items(value)]
+        places = [(key, item, f"{at}[{self.key(key)}]") for key, item in items_of(value)]
         pairs = [[self.value(key, f"{place}.key", loose), self.value(item, place, loose)] for key, item, place in places]
         factory = {"factory": self.value(value.default_factory, f"{at}.default_factory", loose)} if isinstance(value, defaultdict) else {}
         return {"kind": "dict", "pairs": pairs, **factory, **self.container(value, DICTS, at, loose)}
@@ -248,7 +249,7 @@ class _Walk:
     def key(self, key: Any) -> str:
         """Returns a key in words."""
         if isinstance(key, bool | int | float | str | None):
-            return str(key)
+            return "address" if isinstance(key, int) and abs(key) > SMALL else str(key)
         name = self.anchored.get(id(key), "")
         return name.removeprefix("self.model.") or type(key).__name__
 
@@ -266,7 +267,9 @@ class _Walk:
         return {"kind": "opaque", "label": label(value), "attributes": held}
 
     def function(self, value: types.FunctionType, at: str, loose: bool) -> dict[str, Any]:
-        cells = [self.value(cell, f"{at}.{name}", loose) for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)]
+        cells = [
+            self.value(cell, f"{at}.{name}", loose) for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+        ]
         names = {"name": value.__name__, "qualname": value.__qualname__, "module": value.__module__}
         defaults = {
             "defaults": self.value(value.__defaults__, f"{at}.__defaults__", loose),
@@ -314,7 +317,9 @@ class _Walk:
         if type(value) not in (Tensor, nn.Parameter):
             raise StateError(f"{at} is a {type(value).__name__}, which a checkpoint cannot hold: make it a plain tensor")
         if value.layout != torch.strided or value.is_quantized or value.is_conj() or value.is_neg() or value.is_meta:
-            raise StateError(f"{at} is a tensor of a kind that a checkpoint cannot hold (sparse, quantized, conjugate or meta): make it dense")
+            raise StateError(
+                f"{at} is a tensor of a kind that a checkpoint cannot hold (sparse, quantized, conjugate or meta): make it dense"
+            )
         if graph == "graph" and id(value) not in self.grads:
             raise StateError(f"{at} is a tensor with an autograd graph, which a checkpoint cannot hold: detach() it before the step ends")
         leaf = value.grad_fn is None
@@ -356,7 +361,7 @@ class _Walk:
                 for number, ends in zip(members, extents, strict=True)
             )
             memory = torch.empty(0, dtype=torch.uint8, device=first.device).set_(first.untyped_storage())[low:high]
-            blob = None if covered else self.blob(memory.cpu())
+            blob = None if covered else self.blob(memory.cpu() if memory.is_cuda else memory.clone())
             found.append({"device": self.device(first.device), "bytes": high - low, "blob": blob, "at": self.nodes[members[0]]["at"]})
             if first.device.type == "cpu":
                 spans.append((memory.data_ptr(), memory.data_ptr() + high - low, self.nodes[members[0]]["at"]))
@@ -408,7 +413,14 @@ def functions_of(item: Any) -> Any:
     """Returns the functions of a static method, class method or property as a tuple, anything else as it is."""
     if isinstance(item, staticmethod | classmethod):
         return (item.__func__,)
+    if isinstance(item, types.FunctionType) and getattr(item, "hooked", False):
+        return (item.__wrapped__,)  # type: ignore[attr-defined]  # the step of an optimizer's class, of which an object was made
     return (item.fget, item.fset, item.fdel) if type(item) is property else item
+
+
+def items_of(table: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """Returns the items of a dict in its order, whatever a subclass makes of that."""
+    return OrderedDict.items(table) if isinstance(table, OrderedDict) else dict.items(table)
 
 
 def extent(tensor: Tensor) -> tuple[int, int]:

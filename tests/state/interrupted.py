@@ -1,6 +1,7 @@
 """Running a small submission whole, and interrupted after some steps: what both leave behind must be the same, bit by bit."""
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import torch
 
 from harness.check.rehearsal import Bout, begin
 from harness.plugins import load_submission
+from harness.state import compare, process_settings_kept
 from harness.trial.checkpoint import random_state, set_random_state
+from harness.trial.read_back import changed_weights, everything, restore_submission, submission_state
 from harness.workload import Evaluation
 
 HEAD = """
@@ -35,19 +38,18 @@ class SGD(Submission):
         self.count += 1
 
 """
-STEPS, EVERY = 30, 7
+STEPS, EVERY = 20, 6
 HP = {"learning_rate": 0.02}
 
 
 def written(folder: Path, code: str) -> Path:
-    """Writes a submission; what does not define its class are methods of one derived from SGD."""
-    if "(Submission)" not in code:
-        body = "\n".join("    " + line for line in code.splitlines())
-        marker = "#methods\n"
-        head, _, methods = code.rpartition(marker)
-        body = "\n".join("    " + line for line in methods.splitlines())
-        code = f"{head}{SGD}class Mine(SGD):\n{body}\n"
-    folder.mkdir(exist_ok=True)
+    """Writes a submission; what does not define its class are methods of one derived from SGD, behind what precedes `# methods`."""
+    if "class Mine" not in code:
+        head, _, methods = code.rpartition("# methods\n")
+        code = f"{head}{SGD}class Mine(SGD):\n{textwrap.indent(methods, '    ')}\n"
+    elif "(SGD)" in code:
+        code = SGD + code
+    folder.mkdir(exist_ok=True, parents=True)
     (folder / "submission.py").write_text(HEAD + code)
     return folder
 
@@ -69,35 +71,44 @@ def started(folder: Path) -> Bout:
     return begin(load_submission(folder), HP)
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns a state as it is read from a checkpoint."""
+def checkpoint(bout: Bout) -> dict[str, Any]:
+    """Returns a checkpoint as it is read from a file."""
+    parts = {"weights": bout.model.state_dict(), "stream": bout.stream.state_dict(), "random": random_state()}
     file = io.BytesIO()
-    torch.save(state, file)
+    torch.save({**submission_state(bout.submission), **parts}, file)
     file.seek(0)
     read: dict[str, Any] = torch.load(file, weights_only=True)
     return read
 
 
-def restarted(folder: Path, bout: Bout) -> Bout:
-    """Returns what goes on from a checkpoint of this one."""
-    parts = {"state": bout.submission.state_dict(), "model": bout.model.state_dict(), "stream": bout.stream.state_dict()}
-    read = through_a_file({**parts, "random": random_state()})
+def restarted(folder: Path, state: dict[str, Any], steps: int) -> Bout:
+    """Returns what goes on from a checkpoint."""
     fresh = started(folder)
-    fresh.model.load_state_dict(read["model"])
-    fresh.submission.load_state_dict(read["state"])
-    fresh.stream.load_state_dict(read["stream"])
-    fresh.steps = bout.steps
-    set_random_state(read["random"])
+    fresh.model.load_state_dict(state["weights"])
+    restore_submission(fresh.submission, state)
+    fresh.stream.load_state_dict(state["stream"])
+    fresh.steps = steps
+    set_random_state(state["random"])
     return fresh
 
 
-def differs(folder: Path, interrupted_at: int) -> list[str]:
-    """Returns the parameters that end up different when training was interrupted after so many steps."""
-    whole = started(folder)
-    advance(whole, STEPS)
-    cut = started(folder)
-    advance(cut, interrupted_at)
-    fresh = restarted(folder, cut)
-    advance(fresh, STEPS)
-    ours, theirs = whole.weights(), fresh.weights()
-    return [name for name in ours if not torch.equal(ours[name], theirs[name])]
+def differs(folder: Path, interrupted_at: tuple[int, ...]) -> list[str]:
+    """Returns what the runner would refuse, else the parameters that end up different when training was interrupted after some steps."""
+    with process_settings_kept():
+        whole = started(folder)
+        advance(whole, STEPS)
+    with process_settings_kept():
+        cut = started(folder)
+        states = []
+        for step in interrupted_at:
+            advance(cut, step)
+            states.append((step, checkpoint(cut), everything(cut.submission)))
+    for step, state, was in states:
+        with process_settings_kept():
+            fresh = restarted(folder, state, step)
+            if lost := compare(was, everything(fresh.submission)):
+                return lost
+            advance(fresh, STEPS)
+        if lost := changed_weights(whole.weights(), fresh.weights()):
+            return [f"{name} after {step} steps" for name in lost]
+    return []
