@@ -191,7 +191,7 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
         swaps_back(bout, report)
     with report.stage("on_eval"):
         bout.evaluate()
-    half = bout.submission.horizon // 2
+    half, sound = bout.submission.horizon // 2, False
     with report.stage("saving and resuming"):
         bout.advance(1)  # an odd number of steps, so that few windows of accumulation end here
         sound = resumes(bout, folder, hp, report)

@@ -215,7 +215,7 @@ class _Walk:
         left_out = getattr(type(value), "_not_in_state", ())
         anchored = id(value) in self.anchored
         items = []
-        for name in names:
+        for name in sorted(names) if self.lenient else names:
             item = getattr(value, name) if names[name] is None else names[name]
             usual = self.lenient and isinstance(item, bool | int | float | str) and item == getattr(type(value), name, None)
             if name not in left_out and not usual:
@@ -242,6 +242,8 @@ class _Walk:
 
     def dict_(self, value: dict[Any, Any], at: str, loose: bool) -> dict[str, Any]:
         places = [(key, item, f"{at}[{self.key(key)}]") for key, item in items_of(value)]
+        if self.lenient:  # what is restored by other means, such as an optimizer's load_state_dict, may come back in another order
+            places.sort(key=lambda place: place[2])
         pairs = [[self.value(key, f"{place}.key", loose), self.value(item, place, loose)] for key, item, place in places]
         factory = {"factory": self.value(value.default_factory, f"{at}.default_factory", loose)} if isinstance(value, defaultdict) else {}
         return {"kind": "dict", "pairs": pairs, **factory, **self.container(value, DICTS, at, loose)}
@@ -414,7 +416,7 @@ def functions_of(item: Any) -> Any:
     if isinstance(item, staticmethod | classmethod):
         return (item.__func__,)
     if isinstance(item, types.FunctionType) and getattr(item, "hooked", False):
-        return (item.__wrapped__,)  # type: ignore[attr-defined]  # the step of an optimizer's class, of which an object was made
+        return item.__wrapped__  # type: ignore[attr-defined]  # the step of an optimizer's class, of which an object was made
     return (item.fget, item.fset, item.fdel) if type(item) is property else item
 
 
