@@ -23,11 +23,12 @@ from harness.check.finding import Finding, Level
 from harness.check.tiny import CONFIG, Net, Tiny
 from harness.plugins import load_submission
 from harness.seeds import stream_seed
-from harness.stream import Stream
 from harness.state import compare
+from harness.stream import Stream
 from harness.submission import Setting, StateError, Submission, WorkloadFacts, checked_batch_size, checked_done
 from harness.trial.checkpoint import random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
+from harness.trial.memory_file import path_of
 from harness.trial.read_back import (
     changed_weights,
     copy_weights,
@@ -39,7 +40,6 @@ from harness.trial.read_back import (
     submission_state,
     write_readable_state,
 )
-from harness.trial.memory_file import path_of
 from harness.trial.runner import warm_up
 from harness.tuning import read_space
 from harness.workload import Batch, Evaluation

@@ -5,13 +5,9 @@ without one are built from their class, as pickle does, without calling its `__i
 """
 
 import json
-import random
-import sys
 import types
-import weakref
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -21,10 +17,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from harness.state.anchors import GLOBAL_HOOKS, SETTINGS, Anchors, StateError
-from harness.state.code import find_code, key_of, resolve
-from harness.state.save import HOOKS, class_state, items_of, label, slots
+from harness.state.build import CONTAINERS
+from harness.state.match import Matcher, contents
+from harness.state.objects import class_state, slots
+from harness.state.save import HOOKS
 
-CONTAINERS: dict[str, type] = {"list": list, "dict": dict, "set": set, "deque": deque}
 LAST = ("dict", "set")
 """Filled after everything else, since a key's hash may depend on what it holds."""
 
@@ -40,20 +37,7 @@ def restore(state: Mapping[str, Any], root: object, anchors: Anchors) -> None:
     _Restoration(json.loads(state["graph"]), state["tensors"], anchors).run(root)
 
 
-class _Restoration:
-    def __init__(self, graph: dict[str, Any], blobs: list[Tensor], anchors: Anchors) -> None:
-        self.graph, self.nodes, self.blobs, self.anchors = graph, graph["nodes"], blobs, anchors
-        self.objects: dict[int, Any] = {}
-        self.claimed: dict[int, int] = {}
-        self.visited: set[int] = set()
-        self.pairs: deque[tuple[Any, Any]] = deque()
-        by_name = anchors.by_name()
-        for number, node in enumerate(self.nodes):
-            if "anchor" in node:
-                if node["anchor"] not in by_name:
-                    raise StateError(f"{node['anchor']} is not part of the model any more")
-                self.claim(number, by_name[node["anchor"]])
-
+class _Restoration(Matcher):
     def run(self, root: object) -> None:
         saved = self.graph["root"]
         self.pairs += [(saved["self"], root), (saved["model"], self.anchors.model)]
@@ -81,233 +65,6 @@ class _Restoration:
         for number in numbers:
             self.finish(self.nodes[number], self.objects[number])
         RemovableHandle.next_id = max(RemovableHandle.next_id, self.graph["next_hook"])
-
-    # finding the objects that are there
-
-    def claim(self, number: int, item: object) -> None:
-        self.objects[number] = item
-        self.claimed[id(item)] = number
-
-    def match(self, saved: Any, item: Any) -> None:
-        """Takes note that an object is in the place of a saved one, and goes on to what both hold."""
-        if not isinstance(saved, dict):
-            return
-        if "ref" in saved:
-            number = saved["ref"]
-            if number not in self.objects and id(item) not in self.claimed and self.fits(self.nodes[number], item):
-                self.claim(number, item)
-            if self.objects.get(number, self) is item and number not in self.visited:
-                self.visited.add(number)
-                self.pairs += self.inside(self.nodes[number], item)
-        elif "tuple" in saved and isinstance(item, tuple):
-            self.pairs += zip(saved["tuple"], item, strict=False)
-        elif "method" in saved and isinstance(item, types.MethodType):
-            self.pairs += zip(saved["method"], (item.__self__, item.__func__), strict=True)
-        elif "partial" in saved and isinstance(item, partial):
-            self.pairs += zip(saved["partial"], (item.func, item.args, item.keywords), strict=True)
-        elif "weakref" in saved and isinstance(item, weakref.ref):
-            self.pairs.append((saved["weakref"], item()))
-
-    def inside(self, node: dict[str, Any], item: Any) -> Iterator[tuple[Any, Any]]:
-        """Yields the parts of a node with those of the object that is there."""
-        kind = node["kind"]
-        if "class" in node and kind != "tensor":
-            yield node["class"], type(item)
-        if kind == "class":
-            there = class_state(item)
-        else:
-            there = attributes_of(item)
-        yield from ((value, there.get(name)) for name, value in node.get("attributes", ()))
-        if kind in ("list", "deque"):
-            yield from zip(node["items"], item, strict=False)
-        elif kind == "dict":
-            yield from self.inside_dict(node["pairs"], item)
-            yield node.get("factory"), getattr(item, "default_factory", None)
-        elif kind == "function":
-            yield from zip(node["cells"], item.__closure__ or (), strict=True)
-            yield node["defaults"], item.__defaults__
-            yield from ((value, (item.__kwdefaults__ or {}).get(name)) for name, value in node["kwdefaults"])
-        elif kind == "cell":
-            yield from ((value, content) for value, content in zip(node["content"], contents(item), strict=False))
-        elif kind == "tensor" and item.is_leaf:
-            yield from ((node[name], getattr(item, name)) for name in ("grad", *HOOKS))
-
-    def inside_dict(self, pairs: list[Any], item: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
-        """Pairs values by key; where keys are objects that are not known yet, by place."""
-        left, unknown = dict(items_of(item)), []
-        for key, value in pairs:
-            found = self.known(key)
-            try:
-                yield value, left.pop(found[0]) if found else unknown.append((key, value))
-            except (KeyError, TypeError):
-                unknown.append((key, value))
-        for (key, value), (other_key, other) in zip(unknown, left.items(), strict=False):
-            yield key, other_key
-            yield value, other
-
-    def known(self, saved: Any) -> tuple[Any] | None:
-        """Returns a saved value if all objects that it refers to have been found."""
-        if isinstance(saved, dict):
-            for tag in ("ref", "id", "pointer"):
-                if tag in saved and saved[tag] not in self.objects:
-                    return None
-            if any(tag in saved for tag in ("method", "partial", "weakref", "class", "frozenset")):
-                return None
-            if "tuple" in saved and not all(self.known(part) for part in saved["tuple"]):
-                return None
-        return (self.value(saved),)
-
-    def fits(self, node: dict[str, Any], item: Any) -> bool:
-        """Whether an object can be filled with what was saved."""
-        kind = node["kind"]
-        if kind in CONTAINERS:
-            same = isinstance(item, CONTAINERS[kind]) and self.is_class(node.get("class"), type(item), CONTAINERS[kind])
-            return same and (kind != "deque" or item.maxlen == node["maxlen"])
-        if kind == "tensor":
-            return isinstance(item, Tensor) and self.same_layout(node, item)
-        if kind == "object":
-            return self.is_class(node["class"], type(item), object)
-        if kind == "function":
-            return isinstance(item, types.FunctionType) and list(key_of(item)) == node["code"]
-        if kind == "class":
-            return isinstance(item, type) and [item.__module__, item.__qualname__] == node["name"]
-        if kind == "array":
-            order = "F" if isinstance(item, np.ndarray) and item.flags.f_contiguous and not item.flags.c_contiguous else "C"
-            layout = (node["dtype"], node["shape"], node["order"])
-            return type(item) is np.ndarray and (item.dtype.str, list(item.shape), order) == layout and item.flags.writeable
-        if kind == "torch.Generator":
-            return isinstance(item, torch.Generator) and item.device == self.device(node["device"])
-        if kind == "numpy.random":
-            return isinstance(item, np.random.Generator | np.random.RandomState) and random_label(item) == node["label"]
-        if kind == "opaque":
-            return label(item) == node["label"]
-        return type(item) is {"cell": types.CellType, "random.Random": random.Random}[kind]
-
-    def same_layout(self, node: dict[str, Any], item: Tensor) -> bool:
-        is_view = item.grad_fn is not None
-        form = (str(item.dtype).removeprefix("torch."), list(item.shape), is_view)
-        device = self.device(self.graph["storages"][node["storage"]]["device"]) if "storage" in node else item.device
-        same_class = isinstance(item, nn.Parameter) == (node["class"] == "Parameter") and type(item) in (Tensor, nn.Parameter)
-        return same_class and form == (node["dtype"], node["shape"], node["view"]) and item.device == device
-
-    def is_class(self, saved: Any, kind: type, usual: type) -> bool:
-        if saved is None:
-            return kind is usual
-        name = self.nodes[saved["ref"]]["name"] if "ref" in saved else saved["name"]
-        return name == [kind.__module__, kind.__qualname__] or (resolve(*name, self.anchors) is kind)
-
-    # building
-
-    def value(self, saved: Any) -> Any:
-        """Returns a saved value, with the objects that are there now in place of nodes."""
-        if not isinstance(saved, dict):
-            return saved
-        tag, content = next((tag, content) for tag, content in saved.items() if tag != "class")
-        if tag == "ref":
-            return self.item(content)
-        if tag == "tuple":
-            return self.from_tuple(saved)
-        if tag in SIMPLE:
-            return SIMPLE[tag](content)
-        if tag in ("range", "slice"):
-            return {"range": range, "slice": slice}[tag](*map(self.value, content))
-        return getattr(self, f"from_{tag}")(content)
-
-    def from_tuple(self, saved: dict[str, Any]) -> Any:
-        items = [self.value(part) for part in saved["tuple"]]
-        kind = self.value(saved["class"]) if "class" in saved else tuple
-        return torch.Size(items) if kind is torch.Size else tuple.__new__(kind, items)
-
-    def from_given(self, name: str) -> Any:
-        return self.anchors.given[name]
-
-    def from_device(self, name: str) -> torch.device:
-        return self.device(name)
-
-    def device(self, name: str) -> torch.device:
-        return torch.device(name) if name else self.anchors.device
-
-    def from_id(self, number: int) -> int:
-        return id(self.item(number))
-
-    def from_pointer(self, number: int) -> int:
-        pointer: int = self.item(number).data_ptr()
-        return pointer
-
-    def from_module(self, name: str) -> Any:
-        return resolved(sys.modules.get(name), f"the module {name}")
-
-    def from_name(self, name: list[str]) -> Any:
-        return resolved(resolve(*name, self.anchors), ".".join(name))
-
-    def from_enum(self, content: list[Any]) -> Any:
-        return self.value(content[0])[content[1]]
-
-    def from_frozenset(self, items: list[Any]) -> frozenset[Any]:
-        return frozenset(map(self.value, items))
-
-    def from_method(self, content: list[Any]) -> Any:
-        owner, function = map(self.value, content)
-        return types.MethodType(function, owner)
-
-    def from_builtin(self, content: list[Any]) -> Any:
-        return getattr(self.value(content[0]), content[1])
-
-    def from_partial(self, content: list[Any]) -> Any:
-        function, arguments, keywords = map(self.value, content)
-        made = partial(function)
-        made.__setstate__((function, arguments, keywords, None))
-        return made
-
-    def from_weakref(self, content: Any) -> Any:
-        target = self.value(content)
-        return weakref.ref(target) if target is not None else weakref.ref(type("Gone", (), {})())
-
-    def item(self, number: int) -> Any:
-        """Returns the object of a node; an empty one is built where there is none."""
-        if number not in self.objects:
-            self.claim(number, self.build(self.nodes[number]))
-        return self.objects[number]
-
-    def build(self, node: dict[str, Any]) -> Any:
-        kind, at = node["kind"], node["at"]
-        if kind in CONTAINERS:
-            usual = CONTAINERS[kind]
-            made = usual.__new__(self.value(node["class"]) if "class" in node else usual)
-            if kind == "deque":
-                deque.__init__(made, (), node["maxlen"])
-            return made
-        if kind == "object":
-            of = self.value(node["class"])
-            return of() if of is types.SimpleNamespace else object.__new__(of)
-        if kind == "function":
-            return self.build_function(node)
-        if kind == "class":
-            return resolved(resolve(*node["name"], self.anchors), f"{at}, the class {node['name'][1]},")
-        if kind == "cell":
-            return types.CellType()
-        if kind == "array":
-            return np.empty(node["shape"], np.dtype(node["dtype"]), node["order"])
-        if kind == "torch.Generator":
-            return torch.Generator(self.device(node["device"]))
-        if kind == "random.Random":
-            return random.Random()
-        if kind == "numpy.random":
-            outer, bits = node["label"][:-1].split("(")
-            return getattr(np.random, outer)(getattr(np.random, bits)())
-        raise StateError(f"{at} is a {node['label']} that was made after setup(), which a checkpoint cannot hold: make it in setup")
-
-    def build_function(self, node: dict[str, Any]) -> types.FunctionType:
-        named = resolve(node["module"] or "", node["qualname"], self.anchors)
-        if isinstance(named, types.FunctionType) and list(key_of(named)) == node["code"] and not node["cells"]:
-            return named
-        if (found := find_code(tuple(node["code"]), self.anchors)) is None:
-            raise StateError(
-                f"{node['at']} is the function {node['qualname']}, which is not found again: define it in a module, or in setup"
-            )
-        made = types.FunctionType(*found, node["name"], None, tuple(map(self.value, node["cells"])))
-        made.__qualname__, made.__module__ = node["qualname"], node["module"]
-        return made
 
     # tensors
 
@@ -471,21 +228,6 @@ def view(memory: Tensor, node: dict[str, Any], shift: int) -> Tensor:
     return empty.set_(memory.untyped_storage(), (shift + node["offset"]) // empty.itemsize, node["shape"], node["stride"])
 
 
-def attributes_of(item: Any) -> dict[str, Any]:
-    """Returns what an object has in slots and in its dict."""
-    in_slots = {name: getattr(item, name) for name in slots(type(item)) if hasattr(item, name)}
-    own = dict(getattr(item, "__dict__", {}))
-    return {**(own.get("_modules") or {}), **in_slots, **own}
-
-
-def contents(cell: types.CellType) -> list[Any]:
-    """Returns what is in a cell: one thing or none."""
-    try:
-        return [cell.cell_contents]
-    except ValueError:
-        return []
-
-
 def fill_cell(cell: types.CellType, content: list[Any]) -> None:
     """Puts one thing or none into a cell."""
     if content:
@@ -499,32 +241,3 @@ def differ(ours: Any, theirs: Any) -> bool:
     simple = (bool, int, float, str)
     pairs = list(zip_longest(ours, theirs, fillvalue=differ))
     return any(a is not b and not (type(a) is type(b) and type(a) in simple and a == b) for a, b in pairs)
-
-
-def random_label(item: Any) -> str:
-    """Returns the classes of a numpy generator and of what is in it."""
-    bits = item.bit_generator if isinstance(item, np.random.Generator) else item._bit_generator
-    return f"{type(item).__name__}({type(bits).__name__})"
-
-
-def resolved(found: Any, name: str) -> Any:
-    """Returns what was found by name; raises StateError when nothing was."""
-    if found is None:
-        raise StateError(f"{name} is not found again: import or define it at the top of submission.py")
-    return found
-
-
-def torch_value(name: str) -> Any:
-    """Returns a dtype, layout or memory format."""
-    return getattr(torch, name)
-
-
-SIMPLE: dict[str, Any] = {
-    "int": int,
-    "complex": lambda parts: complex(*parts),
-    "bytes": bytes.fromhex,
-    "numpy": lambda parts: np.frombuffer(bytes.fromhex(parts[1]), np.dtype(parts[0]))[0],
-    "dtype": np.dtype,
-    "torch": torch_value,
-    "constant": {"Ellipsis": ..., "NotImplemented": NotImplemented}.__getitem__,
-}

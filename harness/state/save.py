@@ -1,6 +1,6 @@
 """Saving: a walk over the objects that a submission reaches, breadth first, so that names of what is found are short.
 
-A value is written as JSON: None, booleans, numbers below 2**32 and strings as they are, everything else as {tag: ...}; {"ref": n} is node n.
+A value is written as JSON: None, booleans, numbers up to 2**32 and strings as they are, the rest as {tag: ...}; {"ref": n} is node n.
 """
 
 import enum
@@ -12,9 +12,10 @@ import re
 import threading
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,11 +24,11 @@ from torch import Tensor, nn
 
 from harness.state.anchors import GLOBAL_HOOKS, SETTINGS, Anchors, StateError
 from harness.state.code import key_of, name_of
+from harness.state.objects import class_state, extent, is_compiled, is_walkable, items_of, label, slots
 
 ALIGNMENT = 16
 SMALL = 2**32
 """Larger whole numbers may be addresses: `id(parameter)`, `parameter.data_ptr()`."""
-COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
 COMPILED = ("_torchdynamo_orig_callable", "_orig_mod")
 OPAQUE: tuple[type, ...] = (
     *(type(threading.Lock()), type(threading.RLock()), re.Pattern, type(functools.lru_cache(int))),
@@ -38,7 +39,6 @@ LISTS, DICTS, SETS, DEQUES = (list,), (dict,), (set,), (deque,)
 TORCH_VALUES = (torch.dtype, torch.layout, torch.memory_format)
 PARTIAL = functools.partial
 ADVICE = "keep tensors, numbers, containers, optimizers, schedules and objects of plain Python classes, or override state_dict"
-HEAP_TYPE = 1 << 9
 LIBRARY = (torch._ops.OpOverloadPacket, torch._ops.OpOverload, type(functools.lru_cache(int)), np.ufunc)
 HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 
@@ -83,12 +83,13 @@ class _Walk:
         hooks = {name: self.value(registered, name, False) for name, registered in GLOBAL_HOOKS.items()}
         own = {name: self.scope(name, scope) for name, scope in self.anchors.own.items()}
         while self.strict or self.loose:
-            number, loose = (self.strict.popleft(), False) if self.strict else (self.loose.popleft(), True)
+            loose = not self.strict
+            number = self.loose.popleft() if loose else self.strict.popleft()
             self.nodes[number].update(self.describe(self.objects[number], self.nodes[number], loose))
         self.find_addresses()
         for items in self.sets:
             items.sort(key=lambda item: json.dumps(item, sort_keys=True))
-        graph = {"root": {**entry, "hooks": hooks, "own": own}, "nodes": self.nodes, "storages": self.storages()}
+        graph: dict[str, Any] = {"root": {**entry, "hooks": hooks, "own": own}, "nodes": self.nodes, "storages": self.storages()}
         graph["next_hook"] = torch.utils.hooks.RemovableHandle.next_id
         return {"graph": json.dumps(graph), "tensors": self.blobs}
 
@@ -200,8 +201,8 @@ class _Walk:
             return self.tensor(value, at, loose)
         if is_compiled(value):
             return self.compiled(value, at, loose)
-        for kind, describe in KINDS.items():
-            if isinstance(value, kind):
+        for of, describe in KINDS.items():
+            if isinstance(value, of):
                 return describe(self, value, at, loose)
         if (found := self.object_(value, at, loose)) is not None:
             return found
@@ -256,7 +257,7 @@ class _Walk:
         return name.removeprefix("self.model.") or type(key).__name__
 
     def object_(self, value: Any, at: str, loose: bool) -> dict[str, Any] | None:
-        """Objects of plain Python classes. Of those reached from globals alone, only the submission's own classes and modules of networks."""
+        """Objects of plain Python classes; of those that only globals reach, the submission's own and networks."""
         kind = type(value)
         known = kind.__module__ in self.anchors.own or isinstance(value, types.SimpleNamespace | nn.Module)
         if not is_walkable(kind) or (loose and not known):
@@ -293,7 +294,7 @@ class _Walk:
     def array(self, value: np.ndarray[Any, Any], at: str, loose: bool) -> dict[str, Any]:
         if type(value) is not np.ndarray or value.dtype.hasobject or value.dtype.names:
             raise StateError(f"{at} is a {type(value).__name__} of {value.dtype}, which a checkpoint cannot hold: {ADVICE}")
-        order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+        order: Literal["C", "F"] = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
         blob = torch.frombuffer(bytearray(value.tobytes(order)), dtype=torch.uint8) if value.size else torch.empty(0, dtype=torch.uint8)
         return {"kind": "array", "dtype": value.dtype.str, "shape": list(value.shape), "order": order, "blob": self.blob(blob)}
 
@@ -368,7 +369,7 @@ class _Walk:
             if first.device.type == "cpu":
                 spans.append((memory.data_ptr(), memory.data_ptr() + high - low, self.nodes[members[0]]["at"]))
         spans.sort()
-        for one, other in zip(spans, spans[1:], strict=False):
+        for one, other in pairwise(spans):
             if other[0] < one[1]:
                 raise StateError(f"{other[2]} and {one[2]} share memory through numpy, which a checkpoint cannot hold: keep one of them")
         return found
@@ -380,62 +381,6 @@ class _Walk:
             for tag, addresses in (("id", self.index), ("pointer", pointers)):
                 if numbers.get("int") in addresses:
                     numbers[tag] = addresses[numbers.pop("int")]
-
-
-def is_compiled(value: Any) -> bool:
-    """Whether this is what `torch.compile` returns."""
-    module = value.__globals__.get("__name__", "") if isinstance(value, types.FunctionType) else type(value).__module__
-    return str(module).startswith(COMPILER)
-
-
-def is_walkable(kind: type) -> bool:
-    """Whether all that objects of a class hold is in attributes: no class below it but `object` is written in C."""
-    written_in_python = all(base is object or base.__flags__ & HEAP_TYPE for base in kind.__mro__)
-    plain = kind.__basicsize__ <= object.__basicsize__ + 8 * (len(list(slots(kind))) + 2)
-    return kind is types.SimpleNamespace or (written_in_python and plain and kind is not object)
-
-
-def slots(kind: type) -> Iterator[str]:
-    """Yields the names of a class's slots."""
-    for base in kind.__mro__:
-        if base.__flags__ & HEAP_TYPE:
-            yield from (name for name, item in vars(base).items() if isinstance(item, types.MemberDescriptorType))
-
-
-def class_state(kind: type) -> dict[str, Any]:
-    """Returns what a class itself can hold as state: its own attributes, and its functions, which have defaults and closures."""
-    if issubclass(kind, enum.Enum):
-        return {}
-    found = {name: functions_of(item) for name, item in vars(kind).items() if not name.startswith("_abc_")}
-    special = {name for name, item in found.items() if name.startswith("__") and not isinstance(item, types.FunctionType)}
-    return {name: item for name, item in found.items() if name not in special and not inspect.isdatadescriptor(item)}
-
-
-def functions_of(item: Any) -> Any:
-    """Returns the functions of a static method, class method or property as a tuple, anything else as it is."""
-    if isinstance(item, staticmethod | classmethod):
-        return (item.__func__,)
-    if isinstance(item, types.FunctionType) and getattr(item, "hooked", False):
-        return item.__wrapped__  # type: ignore[attr-defined]  # the step of an optimizer's class, of which an object was made
-    return (item.fget, item.fset, item.fdel) if type(item) is property else item
-
-
-def items_of(table: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    """Returns the items of a dict in its order, whatever a subclass makes of that."""
-    return OrderedDict.items(table) if isinstance(table, OrderedDict) else dict.items(table)
-
-
-def extent(tensor: Tensor) -> tuple[int, int]:
-    """Returns the first byte of its storage that a tensor uses, and the first behind."""
-    start = tensor.storage_offset()
-    last = start + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return start * tensor.itemsize, (last + 1) * tensor.itemsize
-
-
-def label(value: Any) -> str:
-    """Returns what must be the same of two objects that are not looked into."""
-    name = getattr(value, "__qualname__", None)
-    return f"{type(value).__module__}.{type(value).__qualname__}{f' {name}' if isinstance(name, str) else ''}"
 
 
 KINDS: dict[type, Callable[[_Walk, Any, str, bool], dict[str, Any]]] = {

@@ -50,8 +50,8 @@ from harness.trial.messages import (
 )
 from harness.trial.pacing import spacing_s
 from harness.trial.processes import die_with_parent
-from harness.trial.read_back import ReadBack, restore_submission, submission_state, write_readable_state
 from harness.trial.ranks import Ranks, fork
+from harness.trial.read_back import ReadBack, restore_submission, submission_state, write_readable_state
 from harness.trial.spec import TrialSpec
 from harness.workload import Workload
 
@@ -215,7 +215,7 @@ class Runner:
         self.pause("checkpoint", [self.write_weights(), state_file])
 
     def own_weights(self) -> dict[str, torch.Tensor]:
-        """Returns what of a rank's model is not in the file with the weights: the buffers, and parameters that may be others than rank 0's."""
+        """Returns what of a rank's model is not in the file with the weights: buffers, and parameters, which may differ from rank 0's."""
         if self.ranks.world_size == 1:
             return {}
         return dict(self.model.state_dict() if self.ranks.rank else self.model.named_buffers())

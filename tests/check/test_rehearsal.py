@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
 from harness.check.lint import lint
 from harness.check.rehearsal import Over, Report, rehearse

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Small submissions, each of which keeps its state in another way; all of them must go on bit by bit from any step."""
 
 ALGORITHMS = {

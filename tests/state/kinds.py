@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Ways to keep state. Each must go on bit by bit (`SAME`) or be refused with the attribute's name (`REFUSED`, with words of the message)."""
 
 SETUP = "def setup(self):\n    super().setup()\n"
