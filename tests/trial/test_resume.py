@@ -190,3 +190,25 @@ def test_what_could_not_go_on_is_refused_at_the_first_checkpoint(world: World, c
     record = world.run(code, checkpoint_period_s=0.0).record
     assert record.verdict == "crashed"
     assert words in record.reason
+
+
+GOES_ON = {
+    "accumulates": "def step(self, batch):\n    self.n = getattr(self, 'n', 0) + 1\n    self.losses(batch).mean().backward()\n"
+    "    if self.n % 4 == 0:\n        self.optimizer.step()\n        self.optimizer.zero_grad()\n",
+    "freezes and adds a group": "def step(self, batch):\n    super().step(batch)\n    self.n = getattr(self, 'n', 0) + 1\n    if self.n == 15:\n"
+    "        self.model.linear.bias.requires_grad_(False)\n        self.hp.learning_rate /= 2\n"
+    "        self.optimizer = torch.optim.Adam([self.model.linear.weight], lr=self.hp.learning_rate)\n",
+}
+
+
+@pytest.mark.parametrize("case", GOES_ON)
+def test_what_setup_did_not_make_goes_on(world: World, case: str) -> None:
+    code = GOES_ON[case] + "def done(self):\n    return getattr(self, 'n', 0) >= 60\n"
+    spec = world.spec(code, target=-1.0, checkpoint_period_s=0.0, evaluate_every=16 * 7)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, world.root / "cut", world.cache, KilledAt(3))
+    rows = []
+    for name in ("cut", "whole"):
+        assert run_trial(spec, world.root / name, world.cache, Silent()).verdict == "missed"
+        rows.append([(r.step, r.valid_metric, r.valid_loss) for r in read_rows(world.root / name / "evals.csv")])
+    assert rows[0] == rows[1]
