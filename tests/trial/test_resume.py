@@ -195,7 +195,8 @@ def test_what_could_not_go_on_is_refused_at_the_first_checkpoint(world: World, c
 GOES_ON = {
     "accumulates": "def step(self, batch):\n    self.n = getattr(self, 'n', 0) + 1\n    self.losses(batch).mean().backward()\n"
     "    if self.n % 4 == 0:\n        self.optimizer.step()\n        self.optimizer.zero_grad()\n",
-    "freezes and adds a group": "def step(self, batch):\n    super().step(batch)\n    self.n = getattr(self, 'n', 0) + 1\n    if self.n == 15:\n"
+    "freezes and adds a group": "def step(self, batch):\n    super().step(batch)\n"
+    "    self.n = getattr(self, 'n', 0) + 1\n    if self.n == 15:\n"
     "        self.model.linear.bias.requires_grad_(False)\n        self.hp.learning_rate /= 2\n"
     "        self.optimizer = torch.optim.Adam([self.model.linear.weight], lr=self.hp.learning_rate)\n",
 }
