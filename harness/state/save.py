@@ -339,8 +339,12 @@ class _Walk:
             "view": graph == "view",
             "grad": self.value(grad, f"{at}.grad", False),
             "attributes": [[name, self.value(item, f"{at}.{name}", False)] for name, item in vars(value).items()],
-            **{name: self.value(getattr(value, name) if leaf else None, f"{at}.{name}", False) for name in HOOKS},
+            **{name: self.value(self.hooks(value, name) if leaf else None, f"{at}.{name}", False) for name in HOOKS},
         }
+
+    def hooks(self, value: Tensor, name: str) -> Any:
+        hooks = getattr(value, name)
+        return None if self.lenient and not hooks else hooks  # torch.load leaves an empty dict
 
     def storages(self) -> list[dict[str, Any]]:
         """Returns for each piece of memory which bytes of it are used; where a parameter covers it, the bytes are with the weights."""
