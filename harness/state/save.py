@@ -65,8 +65,7 @@ class _Walk:
         self.nodes: list[dict[str, Any]] = []
         self.objects: list[Any] = []
         self.index: dict[int, int] = {}
-        self.strict: deque[int] = deque()
-        self.loose: deque[int] = deque()
+        self.strict, self.loose = deque[int](), deque[int]()
         self.large: list[dict[str, Any]] = []
         self.sets: list[list[Any]] = []
         self.grads: set[int] = set()
@@ -310,8 +309,7 @@ class _Walk:
         return {**names, "state": self.value(bits.state, f"{at}.state", loose)}
 
     def blob(self, data: Tensor) -> int:
-        self.blobs.append(data)
-        return len(self.blobs) - 1
+        return self.blobs.append(data) or len(self.blobs) - 1  # type: ignore[func-returns-value]
 
     # tensors
 
@@ -343,8 +341,7 @@ class _Walk:
         }
 
     def hooks(self, value: Tensor, name: str) -> Any:
-        hooks = getattr(value, name)
-        return None if self.lenient and not hooks else hooks  # torch.load leaves an empty dict
+        return (getattr(value, name) or None) if self.lenient else getattr(value, name)  # torch.load leaves an empty dict
 
     def storages(self) -> list[dict[str, Any]]:
         """Returns for each piece of memory which bytes of it are used; where a parameter covers it, the bytes are with the weights."""
