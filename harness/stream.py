@@ -61,11 +61,12 @@ class Stream:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the position and the state of the augmentation's generator."""
-        return {"examples": self.examples, "position": self._position, "augmentation": self._augmentation.get_state()}
+        place = {"examples": self.examples, "position": self._position, "batch_size": self.batch_size}
+        return {**place, "augmentation": self._augmentation.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes to a position that `state_dict` returned."""
-        self.examples, self._position = state["examples"], state["position"]
+        self.examples, self._position, self.batch_size = state["examples"], state["position"], state["batch_size"]
         self._augmentation.set_state(state["augmentation"])
 
     def _epoch(self, epoch: int) -> Tensor:

@@ -10,7 +10,6 @@ Everything else has a default and may be overridden.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,6 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 
+from harness.state import Anchors, restore, save
+from harness.state import StateError as StateError
+from harness.state.anchors import module_of
 from harness.workload import Batch, Direction, Evaluation, Role
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ class WorkloadInfo:
 
 @dataclass(frozen=True)
 class SubmissionContext:
-    """What the runner gives to a submission; each field becomes an attribute of the same name."""
+    """What the runner gives to a submission; each field but `stream` becomes an attribute of the same name.
+
+    `stream` is what `select` is going to be given: an attribute that refers to it can then be saved.
+    """
 
     model: nn.Module
     hp: SimpleNamespace
@@ -56,10 +61,7 @@ class SubmissionContext:
     world_size: int = 1
     process_group: ProcessGroup | None = None
     no_sync: Callable[[], AbstractContextManager[None]] = nullcontext
-
-
-class StateError(TypeError):
-    """An attribute of a submission that a checkpoint cannot hold."""
+    stream: Stream | None = None
 
 
 class Submission:
@@ -81,6 +83,7 @@ class Submission:
     clip_norm: float | None = None
     optimizer: torch.optim.Optimizer
     schedule: Any = None
+    _not_in_state = ("_setting",)
 
     def __init__(self, setting: SubmissionContext) -> None:
         self.model = setting.model
@@ -92,7 +95,7 @@ class Submission:
         self.device = setting.device
         self.rank, self.world_size, self.process_group = setting.rank, setting.world_size, setting.process_group
         self._clock, self._no_sync = setting.clock, setting.no_sync
-        self._given = frozenset(vars(self)) | {"_given"}
+        self._setting = setting
 
     @property
     def horizon(self) -> int:
@@ -152,58 +155,44 @@ class Submission:
         return bool(getattr(self.schedule, "finished", False))
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the state to resume from. Default: every attribute that has a `state_dict`, tensors, numbers, and containers of these.
+        """Returns the state to resume from: everything that the submission can reach (`harness.state`), gradients and hooks included.
+
+        Whoever overrides it, and `load_state_dict`, may return anything that `torch.load(weights_only=True)` reads, for example
+        `{**super().state_dict(), "more": ...}`; all attributes must be back when `load_state_dict` returns.
 
         Raises:
-            StateError: an attribute can be neither saved nor left out; its name is in the message.
+            StateError: something cannot be saved; its name is in the message.
         """
-        own = {name: value for name, value in vars(self).items() if name not in self._given}
-        return {name: _saved(name, value) for name, value in own.items() if not _is_code(value)}
+        return save(self, anchors_of(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` returned; `setup` has been called before."""
-        for name, value in state.items():
-            current: Any = getattr(self, name, None)
-            if hasattr(current, "load_state_dict"):
-                current.load_state_dict(value)
-            elif isinstance(current, torch.Generator):
-                current.set_state(value)
-            else:
-                setattr(self, name, value)
+        """Takes back what `state_dict` returned, in place; `setup` has been called before, and the weights are in the model."""
+        restore(state, self, anchors_of(self))
+
+
+def anchors_of(submission: Submission) -> Anchors:
+    """Returns what is there again, without being restored, when a trial goes on: the model and what the runner gave."""
+    setting = submission._setting
+    given = {name: value for name, value in vars(setting).items() if name not in ("model", "hp", "generator")}
+    return Anchors(model=setting.model, given=given, device=setting.device, own=module_of(type(submission)))
+
+
+def checked_batch_size(submission: Submission, workload: WorkloadInfo) -> int:
+    """Returns the submission's batch size; raises ValueError when it is not a whole number of at least 1."""
+    batch_size: object = submission.batch_size(workload)
+    if type(batch_size) is not int or batch_size < 1:
+        raise ValueError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
+    return batch_size
+
+
+def checked_done(submission: Submission) -> bool:
+    """Returns whether the submission is done; raises ValueError when it answers with anything but True or False."""
+    done: object = submission.done()
+    if type(done) is not bool:
+        raise ValueError(f"done() must return True or False, not {done!r}")
+    return done
 
 
 def overrides(submission: Submission, method: str) -> bool:
     """Whether the submission brings its own version of a method of the base class."""
     return getattr(type(submission), method) is not getattr(Submission, method)
-
-
-def _is_code(value: object) -> bool:
-    return inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value)
-
-
-def _saved(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str | Tensor):
-        return value
-    if isinstance(value, torch.Generator):
-        return value.get_state()
-    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
-        return value.state_dict()
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(name, item) for item in value)
-    if isinstance(value, dict):
-        return {key: _plain(name, item) for key, item in value.items()}
-    raise StateError(
-        f"self.{name} is a {type(value).__name__}, which a checkpoint cannot hold: make it a tensor, a number, "
-        "a list or dict of these, or an object with state_dict and load_state_dict, or override the submission's state_dict"
-    )
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Items of containers are stored by value: something with a state of its own in there could not be put back."""
-    if value is None or isinstance(value, bool | int | float | str | Tensor):
-        return value
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(name, item) for item in value)
-    if isinstance(value, dict):
-        return {key: _plain(name, item) for key, item in value.items()}
-    raise StateError(f"self.{name} holds a {type(value).__name__}, which a checkpoint cannot hold: override the submission's state_dict")

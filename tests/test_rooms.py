@@ -17,6 +17,7 @@ ROOMS = (
     "data",
     "stream",
     "schedules",
+    "state",
     "submission",
     "project",
     "ledger",

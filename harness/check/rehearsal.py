@@ -5,6 +5,7 @@ Run as `python -m harness.check.rehearsal FOLDER REPORT HP`; every stage and fin
 
 import itertools
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -20,20 +21,31 @@ from torch import Tensor, nn
 
 from harness.base.seeds import component_seed
 from harness.check.finding import Finding, Level
-from harness.check.state import NotSaved, differences, saved
 from harness.check.tiny import CONFIG, Net, Tiny
-from harness.errors import UserError
 from harness.project.plugins import load_submission
 from harness.project.space import read_space
+from harness.state import compare
 from harness.stream import Stream
-from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
+from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo, checked_batch_size, checked_done
 from harness.trial.checkpoint import random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
+from harness.trial.memory_file import path_of
+from harness.trial.read_back import (
+    changed_weights,
+    copy_weights,
+    everything,
+    not_restored,
+    read,
+    restore_submission,
+    some,
+    submission_state,
+    write_readable_state,
+)
 from harness.trial.runner import warm_up
 from harness.workload import Batch, Evaluation
 
 FACTS = WorkloadInfo(**{name: getattr(CONFIG, name) for name in WorkloadInfo.__dataclass_fields__})
-STEPS, MORE_STEPS, MAX_CORNERS, NAMED = 10, 5, 64, 4
+STEPS, MORE_STEPS, MAX_CORNERS, EVALUATIONS = 10, 5, 64, 3
 Losses = Callable[[nn.Module, Batch], Tensor]
 
 
@@ -63,8 +75,6 @@ class Report:
             yield
         except RuleBroken as error:
             self.find("error", f"{error} (found after {name})", "the model, the workload and torch are not the submission's to change")
-        except NotSaved as error:
-            self.find("error", f"the state cannot be saved: {error}", "make it a tensor or a number, or override state_dict")
         except StateError as error:
             self.find("error", f"the state cannot be saved: {error}", "a trial could not be resumed, and ends at its first checkpoint")
         except Exception as error:
@@ -87,6 +97,7 @@ class Session:
     guard: Guard
     steps: int = 0
     done_at: int | None = None
+    evaluations: int = 0
 
     def advance(self, steps: int) -> None:
         """Trains on, as the runner does."""
@@ -95,6 +106,15 @@ class Session:
             self.submission.step(self.submission.select(self.stream))
             self.steps += 1
         self._look_if_done()
+
+    def evaluate(self) -> None:
+        """Tells the submission of an evaluation, as the runner does."""
+        self.evaluations += 1
+        before = random_state()
+        with self.submission.eval_weights():
+            loss = self.loss()
+        set_random_state(before)
+        self.submission.on_eval(Evaluation(loss, loss))
 
     def weights(self) -> dict[str, Tensor]:
         """Returns a copy of parameters and buffers."""
@@ -113,7 +133,7 @@ class Session:
         return loss
 
     def _look_if_done(self) -> None:
-        if self.done_at is None and self.submission.done():
+        if checked_done(self.submission) and self.done_at is None:
             self.done_at = self.steps
 
 
@@ -135,12 +155,10 @@ def begin(kind: type[Submission], hp: Mapping[str, Any], losses: Losses | None =
             generator=torch.Generator().manual_seed(component_seed(1, "submission")),
             device=torch.device("cpu"),
             clock=lambda: 0.0,
+            stream=stream,
         )
     )
-    batch_size = submission.batch_size(FACTS)
-    if type(batch_size) is not int or batch_size < 1:
-        raise UserError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
-    stream.batch_size = batch_size
+    stream.batch_size = checked_batch_size(submission, FACTS)
     submission.setup()
     return Session(submission, model, stream, guard)
 
@@ -163,8 +181,8 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
         session = begin(kind, hp)
         session.guard.check()
     before, loss_before = session.weights(), session.loss()
-    if changed := differences(dict(fresh_model(workload).state_dict()), before):
-        report.find("warning", f"setup() changes weights: {_some(changed)}", "training starts from the weights that the workload made")
+    if changed := changed_weights(fresh_model(workload).state_dict(), before):
+        report.find("warning", f"setup() changes weights: {some(changed)}", "training starts from the weights that the workload made")
     with report.stage(f"the first {STEPS} steps", vital=True):
         session.advance(STEPS)
         session.guard.check()
@@ -172,16 +190,24 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
     with report.stage("eval_weights"):
         swaps_back(session, report)
     with report.stage("on_eval"):
-        session.submission.on_eval(Evaluation(0.5, 1.0))
+        session.evaluate()
+    half, sound = session.submission.horizon // 2, False
     with report.stage("saving and resuming"):
-        resumes(session, folder, hp, report)
+        session.advance(1)  # an odd number of steps, so that few windows of accumulation end here
+        sound = resumes(session, folder, hp, report)
+        while session.evaluations < EVALUATIONS:
+            session.advance(1)
+            session.evaluate()
+        sound = sound and resumes(session, folder, hp, report)
     with report.stage("the steps up to half of the horizon"):
-        half = session.submission.horizon // 2
-        session.advance(max(0, half - session.steps))
+        session.advance(max(1, half - session.steps) + (half - session.steps) % 2)
         session.guard.check()
         if session.done_at is not None and session.done_at < half:
             what = f"done() is true after {session.done_at} steps of a horizon of {session.submission.horizon}"
             report.find("warning", what, "the trial ends there: is that meant?")
+    with report.stage("saving and resuming beyond half of the horizon"):
+        if sound:
+            resumes(session, folder, hp, report)
     for name, losses in (("zero", _zero), ("missing", _only_the_head)):
         with report.stage(f"steps with {name} gradients", level="warning"):
             session = begin(kind, hp, losses)
@@ -216,48 +242,56 @@ def learns(session: Session, before: Mapping[str, Tensor], loss_before: float, r
 def swaps_back(session: Session, report: Report) -> None:
     """Finds traces that an evaluation leaves in weights and state."""
     submission = session.submission
-    weights, state, drawn = session.weights(), saved(submission.state_dict()), submission.generator.get_state()
+    weights, state = session.weights(), through_a_file(submission)
     streams = random_state()
     with submission.eval_weights():
         if not session.is_finite():
             report.find("warning", "the weights inside eval_weights() are not finite", "what the referee evaluates is NaN")
     session.model.train()
     set_random_state(streams)
-    changed = differences(weights, session.weights())
-    if changed:
+    if changed := changed_weights(weights, session.weights()):
         advice = "keep a copy of the training weights and put that back: arithmetic there and back is not exact"
-        report.find("error", f"eval_weights() does not restore the weights: {_some(changed)}", advice)
-    changed = differences(state, saved(submission.state_dict()))
-    if not torch.equal(drawn, submission.generator.get_state()):
-        changed.append("generator")
-    if changed:
-        report.find("error", f"eval_weights() changes the training state: {_some(changed)}", "an evaluation may leave no trace")
+        report.find("error", f"eval_weights() does not restore the weights: {some(changed)}", advice)
+    if changed := compare(state, everything(submission)):
+        report.find("error", f"eval_weights() changes the training state: {some(changed)}", "an evaluation may leave no trace")
 
 
-def resumes(session: Session, folder: Path, hp: Mapping[str, Any], report: Report) -> None:
-    """Finds what a checkpoint loses: a fresh object that loads the state must go on bit for bit."""
-    state, weights, stream, streams = saved(session.submission.state_dict()), session.weights(), session.stream.state_dict(), random_state()
-    drawn = session.submission.generator.get_state()
+def through_a_file(submission: Submission) -> dict[str, Any]:
+    """Returns a copy of all state of a submission."""
+    return _through_a_file({"submission": everything(submission)})["submission"]
+
+
+def resumes(session: Session, folder: Path, hp: Mapping[str, Any], report: Report) -> bool:
+    """Finds what a checkpoint loses: a fresh object that loads the state must go on bit for bit. Returns whether it does."""
+    state, streams = _through_a_file(submission_state(session.submission)), random_state()
     fresh = begin(load_submission(folder), hp)
-    with torch.no_grad():
-        for name, tensor in fresh.model.state_dict().items():
-            tensor.copy_(weights[name])
-    fresh.submission.load_state_dict(saved(state))
-    fresh.submission.generator.set_state(drawn)
-    fresh.stream.load_state_dict(stream)
-    lost = differences(state, saved(fresh.submission.state_dict()))
-    if lost:
-        report.find("error", f"load_state_dict() does not bring back {_some(lost)}", "what state_dict returns must be taken back in full")
+    copy_weights(session.model, fresh.model)
+    restore_submission(fresh.submission, state)
+    fresh.stream.load_state_dict(session.stream.state_dict())
+    if lost := not_restored(session.submission, fresh.submission):
+        what = f"a trial that goes on after {session.steps} steps is not the same: {some(lost)}"
+        report.find("error", what, "what state_dict returns must be taken back in full, and nothing left out")
+        return False
     ends = []
     for one in (session, fresh):
         set_random_state(streams)
         one.advance(MORE_STEPS)
+        one.evaluate()
+        one.advance(MORE_STEPS)
         ends.append(one.weights())
-    changed = differences(ends[0], ends[1])
-    if changed and not lost:
-        what = f"resumed from its saved state it goes on differently: {_some(changed)} after {MORE_STEPS} steps"
-        advice = "something is not in the state: a module's global, an object that state_dict leaves out, or random numbers from elsewhere"
+    if changed := changed_weights(ends[0], ends[1]):
+        what = f"resumed from its saved state it goes on differently: {some(changed)} after {2 * MORE_STEPS} steps"
+        advice = "something is not in the state: an iterator of a module, or random numbers from elsewhere"
         report.find("error", what, advice)
+    return not changed
+
+
+def _through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    file = write_readable_state(state)
+    try:
+        return read(state, path_of(file))
+    finally:
+        os.close(file)
 
 
 def corners(kind: type[Submission], folder: Path, hp: Mapping[str, Any], report: Report) -> None:
@@ -301,10 +335,6 @@ def _place(error: BaseException) -> tuple[int, str]:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == "submission.py"]
     own = [frame for frame in frames if Path(frame.filename).parent.name != "harness"]
     return (own[-1].lineno or 0, f" in {own[-1].name}") if own else (0, "")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def main() -> None:

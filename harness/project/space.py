@@ -23,7 +23,8 @@ from omegaconf import OmegaConf
 
 from harness.errors import UserError, suggest
 
-Value = float | int | str | bool
+Value = Any
+"""A number, string or boolean; in a list of points also lists and dicts of them."""
 SCALES = ("linear", "log", "one_minus_log", "integer", "categorical")
 
 
@@ -141,7 +142,7 @@ def _listed(path: Path, points: list[Any]) -> SearchSpace:
         different = set(point) ^ set(names)
         if different:
             raise UserError(f"{path}, point {number}: '{sorted(map(str, different))[0]}' is not in all points")
-    values = {name: tuple(dict.fromkeys(point[name] for point in points)) for name in names}
+    values = {name: tuple(x for i, x in enumerate(of) if x not in of[:i]) for name, of in ((n, [p[n] for p in points]) for n in names)}
     axes = tuple(Hyperparameter(str(name), "categorical", None, None, values[name], points[0][name]) for name in names)
     return SearchSpace(path, axes, tuple(points))
 

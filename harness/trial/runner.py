@@ -28,10 +28,10 @@ from torch import nn
 from harness.base.seeds import component_seed
 from harness.project.plugins import load_submission, load_workload
 from harness.stream import Stream
-from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo
+from harness.submission import StateError, Submission, SubmissionContext, WorkloadInfo, checked_batch_size, checked_done
 from harness.trial.checkpoint import load_state, load_weights, random_state, set_random_state
 from harness.trial.guard import Guard, RuleBroken
-from harness.trial.hand_in import write_state, write_weights
+from harness.trial.hand_in import write_weights
 from harness.trial.memory_file import memory_file, path_of
 from harness.trial.messages import (
     MAX_REASON,
@@ -51,6 +51,7 @@ from harness.trial.messages import (
 from harness.trial.pacing import spacing_s
 from harness.trial.processes import die_with_parent
 from harness.trial.ranks import Ranks, fork
+from harness.trial.read_back import ReadBack, restore_submission, submission_state, write_readable_state
 from harness.workload import Workload
 
 MAX_FILE_BYTES = 64 << 30
@@ -81,6 +82,7 @@ class Runner:
         self.resumed_at = (0.0, time.monotonic())
         self.evaluated_s = 0.0
         self.checkpoint_wanted = False
+        self.read_back = ReadBack()
         self.next_meeting = 0
         self.build(Path(task.workload), Path(task.data))
 
@@ -99,20 +101,20 @@ class Runner:
         self.network = ranks.wrap(self.model)
         os.close(write_weights(self.model))
         self.guard = Guard(self.model, self.workload)
-        seed_everything(component_seed(spec.seed, f"dropout {ranks.rank}" if ranks.rank else "dropout"))
+        self.seed_training()
         forget_what_was_made()
         ranks.gather(None)
 
-    def load_submission(self) -> None:
-        """Imports the submission, makes it and has it set up."""
+    def make_submission(self, model: nn.Module, network: nn.Module) -> Submission:
+        """Imports the submission, makes it and has it set up for a model, and the network that shares its parameters."""
         spec = self.spec
         facts = WorkloadInfo(**{name: getattr(spec.workload, name) for name in WorkloadInfo.__dataclass_fields__})
         setting = SubmissionContext(
-            model=self.model,
-            hp=SimpleNamespace(**spec.hp),
+            model=model,
+            hp=SimpleNamespace(**copy.deepcopy(dict(spec.hp))),
             workload=facts,
-            roles=MappingProxyType(self.workload.roles(self.model)),
-            losses=lambda batch: self.workload.losses(self.network, batch),
+            roles=MappingProxyType(self.workload.roles(model)),
+            losses=lambda batch: self.workload.losses(network, batch),
             generator=torch.Generator().manual_seed(component_seed(spec.seed, "submission")),
             device=self.device,
             clock=self.elapsed_s,
@@ -120,23 +122,35 @@ class Runner:
             world_size=self.ranks.world_size,
             process_group=self.ranks.process_group,
             no_sync=self.ranks.no_sync,
+            stream=self.stream,
         )
-        self.submission: Submission = load_submission(self.source)(setting)
-        batch_size = self.submission.batch_size(facts)
-        if type(batch_size) is not int or batch_size < 1:
-            raise ValueError(f"batch_size() must return a whole number of at least 1, not {batch_size!r}")
+        submission: Submission = load_submission(self.source)(setting)
+        batch_size = checked_batch_size(submission, facts)
         if batch_size % self.ranks.world_size:
             raise ValueError(f"batch_size() is {batch_size}, which cannot be dealt evenly to {self.ranks.world_size} ranks")
-        self.stream.batch_size = batch_size
-        self.submission.setup()
+        if model is self.model:
+            self.stream.batch_size = batch_size
+        submission.setup()
+        return submission
+
+    def make_twin(self) -> Submission:
+        """Makes the submission once more, as a process does that goes on, with a model of its own."""
+        seed_everything(component_seed(self.spec.seed, "model"))
+        model = self.workload.build_model().to(self.device).train()
+        self.seed_training()
+        return self.make_submission(model, model)
+
+    def seed_training(self) -> None:
+        """Seeds the streams that training draws from, anew in each rank."""
+        rank = self.ranks.rank
+        seed_everything(component_seed(self.spec.seed, f"dropout {rank}" if rank else "dropout"))
 
     def restore(self, weights: int, state_file: int) -> None:
         """Goes back to a checkpoint, given as descriptors, and hands its weights in again as proof. On the clock, as all of this is."""
         load_weights(self.model, path_of(weights))
         state = load_state(path_of(state_file))
         self.model.load_state_dict(state["buffers"], strict=False)
-        self.submission.load_state_dict(state["submission"])
-        self.submission.generator.set_state(state["generator"])
+        restore_submission(self.submission, state)
         self.stream.load_state_dict(state["stream"])
         self.step, self.evaluated_s = state["step"], state["evaluated_s"]
         set_random_state(state["random"])
@@ -146,11 +160,11 @@ class Runner:
         """Trains until the referee says Stop."""
         self.say(Ready(pass_s=self.pass_s))
         self.wait()
-        self.load_submission()
+        self.submission = self.make_submission(self.model, self.network)
         if self.restored is not None:
             self.restore(*self.restored)
         else:
-            self.evaluate(self.submission.done())
+            self.evaluate(checked_done(self.submission))
         every = self.spec.evaluate_every
         due = (self.stream.examples // every + 1) * every
         submission, stream, step_counter = self.submission, self.stream, self.step_counter
@@ -161,7 +175,7 @@ class Runner:
             submission.step(submission.select(stream))
             self.step += 1
             struct.pack_into("<q", step_counter, 0, self.step)
-            if (done := submission.done()) or stream.examples >= due:
+            if (done := checked_done(submission)) or stream.examples >= due:
                 if done or self.may_be_evaluated():
                     self.evaluate(done)
                 due = (stream.examples // every + 1) * every
@@ -180,22 +194,29 @@ class Runner:
             self.submission.on_eval(resume.evaluation)
 
     def checkpoint(self) -> None:
-        """Hands in the whole state."""
+        """Hands in the whole state, once it is sure that it brings the same trial back."""
         self.checkpoint_wanted = False
         self.guard.check()
         state = {
-            "buffers": dict(self.model.named_buffers()) if self.ranks.world_size > 1 else {},
-            "submission": self.submission.state_dict(),
-            "generator": self.submission.generator.get_state(),
+            "buffers": self.own_weights(),
+            **submission_state(self.submission),
             "stream": self.stream.state_dict(),
             "random": random_state(),
             "step": self.step,
             "evaluated_s": self.evaluated_s,
         }
-        state_file = write_state(state)
+        state_file = write_readable_state(state)
+        if any(self.ranks.gather(self.read_back.is_due(self.submission, state))):
+            self.read_back.prove(self.submission, state, state_file, self.make_twin)
         if self.ranks.rank != 0:
             self.channel.send(RankState(rank=self.ranks.rank), [state_file])
         self.pause("checkpoint", [self.write_weights(), state_file])
+
+    def own_weights(self) -> dict[str, torch.Tensor]:
+        """Returns what of a rank's model is not in the file with the weights: buffers, and parameters, which may differ from rank 0's."""
+        if self.ranks.world_size == 1:
+            return {}
+        return dict(self.model.state_dict() if self.ranks.rank else self.model.named_buffers())
 
     def write_weights(self) -> int:
         """Returns a sealed file with the model as rank 0 has it; of buffers such as BatchNorm's running statistics, the mean over ranks.

@@ -18,4 +18,5 @@ class Cheat(SGD):
 
     def load_state_dict(self, state):
         super().load_state_dict(state)
-        self.model.linear.weight.data.mul_(0.5)
+        if self.resumed():
+            self.model.linear.weight.data.mul_(0.5)

@@ -18,4 +18,6 @@ class Cheat(SGD):
             os._exit(1)
 
     def load_state_dict(self, state):
+        if not self.resumed():
+            return super().load_state_dict(state)
         hand_in(write_weights(self.model), step=20, examples=320)

@@ -17,4 +17,6 @@ class Cheat(SGD):
             os._exit(1)
 
     def load_state_dict(self, state):
+        if not self.resumed():
+            return super().load_state_dict(state)
         hand_in(os.memfd_create("weights", os.MFD_ALLOW_SEALING), purpose="restored")

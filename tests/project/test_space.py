@@ -137,3 +137,11 @@ def test_listed_points_are_drawn_without_replacement(tmp_path: Path) -> None:
 def test_a_bad_list(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         read_space(space(tmp_path, text))
+
+
+def test_listed_points_may_hold_lists(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text("- {rate: 0.1, betas: [0.9, 0.99]}\n- {rate: 0.1, betas: [0.8, 0.95]}\n")
+    space = read_space(tmp_path)
+    assert [axis.values for axis in space.axes] == [(0.1,), ([0.9, 0.99], [0.8, 0.95])]
+    assert space.point({"betas": [0.8, 0.95]}) == {"rate": 0.1, "betas": [0.8, 0.95]}
+    assert sorted(point["betas"] for point in space.points(2, seed=1)) == [[0.8, 0.95], [0.9, 0.99]]

@@ -167,14 +167,73 @@ def test_a_crashed_trial_keeps_its_checkpoint_and_goes_on(world: World, whole: R
     finished(world, folder, whole, toy_spec(world))
 
 
+BETTER = """
+    def setup(self):
+        import builtins
+        builtins.setups = getattr(builtins, "setups", 0) + 1
+        super().setup()
+
+    def load_state_dict(self, state):
+        import builtins
+        super().load_state_dict(state)
+        if {when}:
+            self.model.linear.weight.data.mul_(0.5)
+"""
+
+
+def better(world: World, when: str) -> TrialSpec:
+    """A submission that changes its weights when it is restored."""
+    code = SUBMISSION.replace("class Noisy", "class Base") + "\nclass Noisy(Base):\n" + BETTER.format(when=when)
+    return dataclasses.replace(toy_spec(world), source_hash=world.spec(code, "noisy_toy").source_hash)
+
+
 def test_a_submission_that_comes_back_better_is_rejected(world: World) -> None:
-    code = SUBMISSION + "\n    def load_state_dict(self, state):\n        super().load_state_dict(state)\n"
-    code += "        self.model.linear.weight.data.mul_(0.5)\n"
-    spec = toy_spec(world, "none")
-    spec = dataclasses.replace(spec, source_hash=world.spec(code, "noisy_toy").source_hash)
-    folder = world.root / "trial"
+    spec, folder = better(world, "builtins.setups == 1"), world.root / "trial"
     with pytest.raises(KeyboardInterrupt):
         run_trial(spec, folder, world.cache, KilledAt(3))
     record = run_trial(spec, folder, world.cache, Silent())
     assert record.verdict == "rejected"
     assert "not those of the checkpoint" in record.reason
+
+
+def test_a_submission_that_would_come_back_another_ends_at_its_first_checkpoint(world: World) -> None:
+    record = run_trial(better(world, "True"), world.root / "trial", world.cache, Silent())
+    assert record.verdict == "crashed"
+    assert "the state cannot be saved: self.model.linear.weight would be different after going on from this checkpoint" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def setup(self):\n    super().setup()\n    self.rates = iter([0.1])\n", "self.rates is a list_iterator"),
+        ("def step(self, batch):\n    super().step(batch)\n    self.f = torch.compile(abs, backend='eager')\n", "self.f is a"),
+        ("def state_dict(self):\n    return {'half': iter}\n", "self.half"),
+    ],
+)
+def test_what_could_not_go_on_is_refused_at_the_first_checkpoint(world: World, code: str, words: str) -> None:
+    record = world.run(code, checkpoint_period_s=0.0).record
+    assert record.verdict == "crashed"
+    assert words in record.reason
+
+
+GOES_ON = {
+    "accumulates": "def step(self, batch):\n    self.n = getattr(self, 'n', 0) + 1\n    self.losses(batch).mean().backward()\n"
+    "    if self.n % 4 == 0:\n        self.optimizer.step()\n        self.optimizer.zero_grad()\n",
+    "freezes and adds a group": "def step(self, batch):\n    super().step(batch)\n"
+    "    self.n = getattr(self, 'n', 0) + 1\n    if self.n == 15:\n"
+    "        self.model.linear.bias.requires_grad_(False)\n        self.hp.learning_rate /= 2\n"
+    "        self.optimizer = torch.optim.Adam([self.model.linear.weight], lr=self.hp.learning_rate)\n",
+}
+
+
+@pytest.mark.parametrize("case", GOES_ON)
+def test_what_setup_did_not_make_goes_on(world: World, case: str) -> None:
+    code = GOES_ON[case] + "def done(self):\n    return getattr(self, 'n', 0) >= 60\n"
+    spec = world.spec(code, target=-1.0, checkpoint_period_s=0.0, evaluate_every=16 * 7)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(spec, world.root / "cut", world.cache, KilledAt(3))
+    rows = []
+    for name in ("cut", "whole"):
+        assert run_trial(spec, world.root / name, world.cache, Silent()).verdict == "missed"
+        rows.append([(r.step, r.valid_metric, r.valid_loss) for r in read_rows(world.root / name / "evals.csv")])
+    assert rows[0] == rows[1]
