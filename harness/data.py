@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.base.files import sync_folder, write_atomically
+from harness.base.files import file_sha256, sync_folder, write_atomically
 from harness.errors import UserError
 from harness.salt import kept_salt
 from harness.workload import Workload, WorkloadConfig
@@ -69,7 +69,7 @@ def prepare(workload: Workload, cache: Path, salt: str | None = None) -> Path:
         raise UserError(f"the data cache {cache} cannot be written ({error.strerror}): set {CACHE_VARIABLE} to a folder that can") from None
     try:
         workload.make_data(temporary, secret)
-        manifest = {str(path.relative_to(temporary)): _sha256(path) for path in sorted(temporary.rglob("*")) if path.is_file()}
+        manifest = {str(path.relative_to(temporary)): file_sha256(path) for path in sorted(temporary.rglob("*")) if path.is_file()}
         write_atomically(temporary / "manifest.json", json.dumps(manifest, indent=1))
         temporary.chmod(0o755)
         _replace_folder(temporary, folder)
@@ -82,7 +82,7 @@ def is_whole(folder: Path) -> bool:
     """Whether the folder is complete and no file of it has changed since it was made."""
     try:
         manifest: dict[str, str] = json.loads((folder / "manifest.json").read_text())
-        return all(_sha256(folder / name) == digest for name, digest in manifest.items())
+        return all(file_sha256(folder / name) == digest for name, digest in manifest.items())
     except (OSError, ValueError):
         return False
 
@@ -124,11 +124,6 @@ def read_columns(folder: Path) -> dict[str, Tensor]:
         flat = [np.asarray(chunk.flatten() if shape else chunk) for chunk in chunks]
         columns[name] = torch.from_numpy(np.concatenate(flat)).reshape(-1, *shape)
     return columns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _replace_folder(new: Path, folder: Path) -> None:

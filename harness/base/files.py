@@ -1,5 +1,6 @@
 """Files that are whole or absent: a reader never sees half of one."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -28,3 +29,9 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def file_sha256(path: Path | str) -> str:
+    """Returns the sha256 of a file as hexadecimal digits; raises FileNotFoundError where there is none."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

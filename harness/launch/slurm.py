@@ -55,6 +55,9 @@ class LedgerExecutor(SlurmExecutor):
         self.update_parameters(**_fields(folder, resources, launcher))
         self.parameters["map_count"] = count
 
+    # submitit has no public way to see an sbatch file or to submit a command of one's own. Its private interface is used in these two
+    # methods and the property below, and nowhere else; constraints.txt pins the version.
+
     def text(self) -> str:
         """Returns the sbatch file."""
         text: str = self._make_submission_file_text(self._submitit_command_str, "")

@@ -1,6 +1,6 @@
-"""What a job does: runs one trial of a batch under Slurm, or, as a local worker, all that nobody else runs.
+"""What a job process does: under Slurm it runs one trial of a batch, as a local worker every trial that no other worker has.
 
-A trial that is told to stop keeps its last checkpoint; under Slurm its job is queued again and goes on from there.
+A trial that is told to stop keeps its last checkpoint; under Slurm its job is requeued and goes on from there.
 """
 
 import os
@@ -31,9 +31,9 @@ from harness.trial.coordinator import NodeCoordinator, run_remote_ranks
 from harness.trial.processes import die_with_parent
 
 GRACE_S = 10.0
-"""How long a trial may go on to its next checkpoint when it is preempted: nobody says how much time is left."""
+"""Seconds that a preempted trial may take to write a checkpoint; Slurm does not tell how much time is left."""
 GRACE_AT_LIMIT = 0.5
-"""The same at the time limit, as a share of the time that is left."""
+"""The same at the time limit, as a fraction of the time that is left."""
 AT_THE_LIMIT = "near the time limit"
 SLURM_EARLY_S = 60.0
 """Slurm may give notice of a time limit so much earlier than it was asked to (sbatch(1), --signal)."""

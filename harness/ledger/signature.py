@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.base.files import file_sha256
 from harness.errors import UserError
 from harness.ledger.paths import CAMPAIGN, SIGNATURE
-from harness.ledger.reading import read_bytes, read_json, write_json
+from harness.ledger.reading import read_json, write_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -105,15 +106,10 @@ def standing(ledger: Path, now: Contents, asked_for: Callable[[str], bool] = lam
     return Standing(signature.fingerprint, now.digest if problems else signature.contents.digest, problems)
 
 
-def file_sha256(path: Path) -> str | None:
-    """Returns the sha256 of a file, or None where there is none."""
-    content = read_bytes(path)
-    return None if content is None else hashlib.sha256(content).hexdigest()
-
-
 def contents_of(ledger: Path, records: Mapping[str, str]) -> Contents:
     """Returns what can be signed in a ledger, given the sha256 of its records."""
-    return Contents(campaign_sha256=file_sha256(ledger / CAMPAIGN), records=records)
+    plan = ledger / CAMPAIGN
+    return Contents(campaign_sha256=file_sha256(plan) if plan.exists() else None, records=records)
 
 
 def sign(contents: Contents, key: "Ed25519PrivateKey") -> Signature:

@@ -1,4 +1,4 @@
-"""What a kind of machine takes: reference times and probe, `configs/hardware/NAME.yaml`; budgets in seconds follow from it."""
+"""Calibration of a kind of machine (`configs/hardware/NAME.yaml`): the reference submission's times, from which budgets in seconds follow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -1,11 +1,11 @@
-"""Racing: which trials can no longer change the board, whatever they and all other unfinished trials do.
+"""Racing: finds the trials that can no longer change the board, whatever they and all other unfinished trials still do.
 
 The board is that of `rules=finishline` on one clock: scores, ranks, profiles, `workloads_counted`, `ratio_to_best`. What else of it may
 differ, and the proofs of the three rules, are in docs/racing.md. Nothing here reads a disk or a watch.
 
-Words: `best` of a workload without one submission is the latest that the fastest of the others' medians can be; a submission is *struck*
-on a base workload when it cannot count there: a median of its base or of one of the base's variants is sure to be infinite or above
-4 x the best.
+Terms: the `best` of a workload without one submission is the latest that the fastest median of the others can be. A submission is
+*disqualified* on a base workload when it cannot count there: its median on the base or on one of the base's variants is certain to be
+infinite or above 4 x the best.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,8 @@ from harness.racing.time_bounds import NEVER, TimeBounds, median, running, small
 from harness.score.profiles import MAX_TAU, is_cut
 
 Guarantee = Literal["scores", "times"]
-"""What racing leaves as it is: scores, ranks and profiles, or every study's time too, and with it intervals and p values (rule 1 alone)."""
+"""What racing guarantees to leave unchanged: `scores` (scores, ranks, profiles), or `times` too (every study's time, and so intervals and p
+values), for which only rule 1 is used."""
 
 
 class Reason(NamedTuple):

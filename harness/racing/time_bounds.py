@@ -1,7 +1,7 @@
-"""What is sure about the median over studies while trials still run. Pure functions; the proofs are in docs/racing.md.
+"""Bounds on the median over studies while trials still run. Pure functions; the proofs are in docs/racing.md.
 
-A trial, a study and a median are each known as an interval of times to the target: not before `low`, at the latest at `high`; infinite is
-never. A study takes its fastest trial, and an even number of studies the mean of the middle two, as in `harness.score.times`.
+The time to the target of a trial, a study or a median is known to lie between `low` and `high`; infinite means never. A study takes its
+fastest trial; the median of an even number of studies is the mean of the middle two (`harness.score.times.middle_places`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from harness.score.times import middle_places
 
 
 class TimeBounds(NamedTuple):
-    """A time to the target on the board's clock: at `low` or later, at `high` or earlier."""
+    """Bounds on a time to the target, on the board's clock: at `low` or later, at `high` or earlier."""
 
     low: float
     high: float

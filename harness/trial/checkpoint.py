@@ -7,7 +7,6 @@
 The last two are kept; a damaged one is passed over for the one before.
 """
 
-import hashlib
 import os
 import random
 import shutil
@@ -23,7 +22,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from harness.base.files import sync_folder, write_atomically
+from harness.base.files import file_sha256, sync_folder, write_atomically
 from harness.trial.clock import Reading
 from harness.trial.memory_file import memory_file, path_of, sealed
 
@@ -94,7 +93,7 @@ class CheckpointStore:
         for folder in self._newest_first():
             try:
                 written = msgspec.json.decode((folder / POSITION).read_bytes(), type=_Manifest)
-                if all(sha256(folder / name) == digest for name, digest in written.sha256.items()):
+                if all(file_sha256(folder / name) == digest for name, digest in written.sha256.items()):
                     return Checkpoint(folder, written.position)
             except (OSError, msgspec.DecodeError):
                 continue
@@ -178,10 +177,4 @@ def copy_durably(source: Path, target: Path) -> str:
     shutil.copyfile(source, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())
-    return sha256(target)
-
-
-def sha256(path: Path | str) -> str:
-    """Returns the hex digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(target)

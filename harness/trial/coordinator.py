@@ -1,6 +1,6 @@
-"""A trial on several nodes: the referee on the first, on each of the others a helper that starts the ranks of its node.
+"""A trial on several nodes. The referee runs on the first node; on each other node a helper process starts that node's ranks.
 
-They meet in the ledger alone, in files that are replaced whole:
+Referee and helpers communicate through files in the trial's folder, each replaced atomically:
 
     <trial>/nodes/command.json    from the referee: which ranks to start, where rank 0 is, from which checkpoint to go on
     <trial>/nodes/<n>.json      from the helper of node n: a count that goes up while it lives, and what went wrong
@@ -36,7 +36,7 @@ from harness.trial.sandbox import Mounts, build, choose
 
 BEAT_S = 3.0
 SILENT_S = 45.0
-"""A helper that was not heard of for so long is dead, and its node with it."""
+"""A helper whose heartbeat has not changed for this long is taken for dead, and its node with it."""
 REPORT_S = 2 * BEAT_S
 LOOK_S = 0.5
 MEMORY_SHARE = 0.8
@@ -45,7 +45,7 @@ MEMORY_SHARE = 0.8
 
 @dataclass(frozen=True)
 class StartCommand:
-    """What the helpers of a job are to do; without a layout: go home."""
+    """What the helpers of a job are to start; without a layout they are to end."""
 
     job: str
     number: str
@@ -56,7 +56,7 @@ class StartCommand:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A sign of life of a helper; the last one has what went wrong."""
+    """The heartbeat of a helper; its last one carries the failure that ended it."""
 
     number: str
     count: int
@@ -65,7 +65,12 @@ class Heartbeat:
 
 
 class NodeCoordinator:
-    """The nodes of a job as the referee deals with them; with one node there is nobody to deal with."""
+    """The referee's side of the helpers on the other nodes of a job. With one node every method does nothing.
+
+    Args:
+        count: nodes of the job, the referee's own included.
+        job: identifies this run of the job, so that helpers of an earlier run are not taken for those of this one.
+    """
 
     def __init__(self, count: int = 1, job: str = "") -> None:
         self.count, self._job = count, job
@@ -74,7 +79,7 @@ class NodeCoordinator:
         self._heard: dict[int, tuple[int, float]] = {}
 
     def start_ranks(self, trial: Path, ranks: int, checkpoint: Path | None, machine: Machine) -> RankLayout:
-        """Has the helpers start their ranks; returns the layout of those on this node.
+        """Tells the helpers to start their ranks; returns the layout of this node's ranks.
 
         Raises:
             UserError: there are GPUs, but not one for each of them.
@@ -98,7 +103,7 @@ class NodeCoordinator:
         return self._layout
 
     def trouble(self) -> Failed | None:
-        """Returns what keeps a helper from going on: it says so itself, or it is not heard of any more."""
+        """Returns the failure of a helper: one that it reported, or that its heartbeat has stopped; None while all is well."""
         for node in range(1, self.count):
             heartbeat = _read_heartbeat(self._folder / f"{node}.json")
             if heartbeat is None or heartbeat.number != self._number:
@@ -113,7 +118,7 @@ class NodeCoordinator:
         return None
 
     def cause_of(self, failed: Failed) -> Failed:
-        """Returns what a helper says about a failure that rank 0 may only have seen the consequences of, else the failure itself."""
+        """Returns the failure that a helper reports within a few seconds, which may be the cause of this one, else this one."""
         deadline = time.monotonic() + REPORT_S
         while self.count > 1 and time.monotonic() < deadline:
             if trouble := self.trouble():
@@ -123,7 +128,7 @@ class NodeCoordinator:
 
     @contextmanager
     def rank_states(self, timeout_s: float) -> Iterator[dict[str, Path]]:
-        """Yields the states that the helpers were handed in for this checkpoint, by the name of their file; they go afterwards.
+        """Yields the files with the states of the other nodes' ranks for this checkpoint, by name; they are deleted afterwards.
 
         Raises:
             HandedIn: one is not there after `timeout_s` seconds.
@@ -141,18 +146,18 @@ class NodeCoordinator:
                 path.unlink(missing_ok=True)
 
     def shut_down(self, trial: Path) -> None:
-        """Sends the helpers home."""
+        """Tells the helpers to end."""
         self._folder = TrialPaths(trial).nodes
         if self.count > 1 and trial.exists():
             self._folder.mkdir(exist_ok=True)
-            self._write(StartCommand(self._job, "home"))
+            self._write(StartCommand(self._job, "end"))
 
     def _write(self, command: StartCommand) -> None:
         write_atomically(self._folder / "command.json", msgspec.json.encode(command))
 
 
 def run_remote_ranks(spec: TrialSpec, trial: Path, node: int, job: str, cache: Path) -> None:
-    """Is the helper on a node: starts its ranks whenever the referee of this job says so, until it is sent home."""
+    """Runs as the helper on one node: starts its ranks whenever the referee of this job asks for it, until it is told to end."""
     adopt_orphans()
     served = ""
     while (command := _read_command(trial)) is None or command.job != job or command.layout is not None:

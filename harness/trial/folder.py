@@ -1,11 +1,11 @@
 """A trial's folder in the ledger: opened for a first run or a resume, closed with a record."""
 
-import hashlib
 import shutil
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.base.files import file_sha256
 from harness.errors import UserError
 from harness.ledger.chain import genesis
 from harness.ledger.paths import TrialPaths
@@ -115,8 +115,7 @@ class TrialFolder:
         temporary = target.with_suffix(".part")
         shutil.copyfile(weights, temporary)
         temporary.rename(target)
-        with target.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(target)
 
     def close(self, record: Record) -> None:
         """Writes the record and removes what only an unfinished trial needs."""

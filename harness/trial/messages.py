@@ -74,9 +74,9 @@ class Task(Base, frozen=True, kw_only=True):
 
 
 class Ready(Base, frozen=True, kw_only=True):
-    """Model and data are built and warmed up; no code of the submission has run yet.
+    """The model and the data are built and warmed up, and no code of the submission has run; the same on a first start and on a resume.
 
-    `pass_s` is the fastest forward and backward pass over a reference batch on this machine, in seconds (`Runner.measure_pass`).
+    `pass_s` is the fastest forward and backward pass over a reference batch on this machine, in seconds (`harness.trial.runner.warm_up`).
     """
 
     pass_s: Annotated[float, msgspec.Meta(ge=0)]
@@ -104,7 +104,7 @@ class RankState(Base, frozen=True, kw_only=True):
 
 
 class Paused(Base, frozen=True, kw_only=True):
-    """Training stands at a step boundary, the device is synchronised, and what is handed in lies in sealed memory.
+    """Training has paused at a step boundary, the device is synchronised, and what is handed in lies in sealed memory.
 
     Descriptors: the weights, and at a checkpoint also the state of rank 0. `done`: the submission has nothing left to do.
     """

@@ -1,7 +1,8 @@
-"""The runner's process tree: stopped, counted, killed. By a control group where there is one, else by signals and what /proc says.
+"""The runner's process tree: freezes it, counts its processor time, kills it. Uses a control group where one can be made, else signals
+and /proc.
 
-Without a control group nothing inside may be able to wake what was stopped, or to have a child's processor time forgotten; the sandbox's
-filter of system calls (`harness.trial.confine`) sees to both. `sandbox=none` promises neither.
+Without a control group, no process of the tree may wake a stopped one or discard the processor time of a child; the sandbox's system call
+filter (`harness.trial.confine`) prevents both. `sandbox=none` promises neither.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ _STOPPED, _ENDED, _IN_KERNEL = "Tt", "ZX", "D"
 STOP_TIMEOUT_S, KILL_TIMEOUT_S = 5.0, 5.0
 SCAN_PAUSE_S = 0.0002
 CLEAN_SCANS = 2
-"""How often in a row all must be found stopped: what was forked during a scan is in the next one."""
+"""Scans in a row that must find every process stopped: a process forked during one scan is seen by the next."""
 
 
 def adopt_orphans() -> None:
@@ -36,10 +37,10 @@ def die_with_parent() -> None:
 
 
 class Tree:
-    """All processes that came from one trial's runner: its descendants, and orphans that were handed to this process since.
+    """All processes that descend from one trial's runner, orphans included, which this process adopts.
 
-    Children that this process had before the runner (`root_pid`) are not of the tree; it must start none of its own while the tree lives.
-    With a control group, which the runner must be in, the group is stopped, counted and killed instead.
+    Children that this process had before the runner (`root_pid`) do not belong to the tree, and it must start none of its own while the
+    tree lives. With a control group, which the runner must be in, the group is frozen, counted and killed instead.
     """
 
     def __init__(self, root_pid: int, group: ControlGroup | None = None) -> None:

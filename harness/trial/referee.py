@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from harness.base.files import file_sha256
 from harness.data import prepare
 from harness.errors import UserError
 from harness.ledger.lock import TrialLock
@@ -19,7 +20,7 @@ from harness.machine.hardware import this_machine, versions
 from harness.machine.probe import probe
 from harness.project.plugins import load_workload
 from harness.trial.callback import StopRule, TrialCallback, never_stop
-from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, Position, files_to_restore, sha256, state_of
+from harness.trial.checkpoint import STATE, WEIGHTS, Checkpoint, Position, files_to_restore, state_of
 from harness.trial.clock import Clock, Reading
 from harness.trial.coordinator import MEMORY_SHARE, NodeCoordinator
 from harness.trial.evaluator import Evaluator
@@ -182,7 +183,7 @@ class Referee:
         try:
             must_be_sealed(weights, "restored weights")  # defence: restored weights are sealed
             # defence: restored weights are the checkpoint's
-            if paused.purpose != "restored" or sha256(path_of(weights)) != sha256(checkpoint.folder / WEIGHTS):
+            if paused.purpose != "restored" or file_sha256(path_of(weights)) != file_sha256(checkpoint.folder / WEIGHTS):
                 raise TrialEnded("rejected", "after going on from a checkpoint the weights were not those of the checkpoint")
         finally:
             os.close(weights)

@@ -55,8 +55,9 @@ from harness.trial.read_back import ReadBack, restore_submission, submission_sta
 from harness.workload import Workload
 
 MAX_FILE_BYTES = 64 << 30
-ECHO_S = 1.0
-"""A rank waits so long before it reports an error that may only follow from the death of another one."""
+CAUSE_FIRST_S = 1.0
+"""When one rank dies, the collectives of the others fail. A rank waits this long before it reports an error of torch, so that the report
+of the rank that died comes first."""
 MEETING_PERIOD_S = 1.0
 MAX_PASSES, PASSES_S = 20, 0.3
 """How many passes the warm-up makes at most, and after how many seconds it makes no more than three."""
@@ -102,7 +103,7 @@ class Runner:
         os.close(write_weights(self.model))
         self.guard = Guard(self.model, self.workload)
         self.seed_training()
-        forget_what_was_made()
+        freeze_garbage_collector()
         ranks.gather(None)
 
     def make_submission(self, model: nn.Module, network: nn.Module) -> Submission:
@@ -318,8 +319,8 @@ def warm_up(workload: Workload, model: nn.Module, data: Any, batch_size: int, de
     return fastest_s
 
 
-def forget_what_was_made() -> None:
-    """Has the garbage collector look at everything once and from now on only at what is new: a whole look takes up to 0.3 s."""
+def freeze_garbage_collector() -> None:
+    """Collects garbage once and exempts all that is left (`gc.freeze`): a full collection takes up to 0.3 s, and would be on the clock."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -379,7 +380,7 @@ def main() -> None:
     except BaseException as error:
         traceback.print_exc()
         if isinstance(error, RuntimeError) and layout.ranks > 1:
-            time.sleep(ECHO_S)
+            time.sleep(CAUSE_FIRST_S)
         channel.send(explain(error))
     sys.stdout.flush()
     sys.stderr.flush()

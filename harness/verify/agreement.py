@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from harness.base.files import file_sha256
 from harness.errors import UserError
 from harness.ledger.chain import genesis
 from harness.ledger.record import Record
@@ -11,7 +12,6 @@ from harness.ledger.rows import first_unchained, last_chain
 from harness.ledger.segments import read_environment
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
-from harness.trial.checkpoint import sha256
 from harness.trial.source import hash_folder
 from harness.verify.trial import Trial
 
@@ -66,7 +66,7 @@ def weights_file(trial: Trial) -> Iterator[str]:
             yield f"there are weights that reached the target, but the verdict is {record.verdict}"
     elif not path.exists():
         yield "target.safetensors is missing"
-    elif sha256(path) != record.weights_sha256:
+    elif file_sha256(path) != record.weights_sha256:
         yield "target.safetensors does not hash to weights_sha256: the weights were changed"
 
 

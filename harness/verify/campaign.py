@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.files import file_sha256
 from harness.campaign.plan import specs
 from harness.errors import UserError
 from harness.ledger.paths import TrialPaths
 from harness.ledger.plan import read_plan
-from harness.ledger.signature import file_sha256, named
+from harness.ledger.signature import named
 from harness.ledger.spec import TrialSpec
 from harness.ledger.walk import Part
 from harness.project.project import Project

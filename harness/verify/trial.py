@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.base.files import file_sha256
 from harness.errors import UserError
 from harness.ledger.paths import TrialPaths
 from harness.ledger.record import Record, read_record
 from harness.ledger.rows import Row, read_rows, torn
-from harness.ledger.signature import Contents, Standing, contents_of, file_sha256, standing
+from harness.ledger.signature import Contents, Standing, contents_of, standing
 from harness.ledger.spec import TrialSpec, read_spec
 from harness.ledger.walk import Part, find_parts
 
@@ -49,8 +50,8 @@ class Found:
 
     def contents(self, part: Part) -> Contents:
         """Returns what there is to sign in (a part of) a ledger."""
-        records = {trial: file_sha256(TrialPaths(Path(part.ledger, trial)).record) for trial in part.trials}
-        return contents_of(Path(part.ledger), {trial: digest for trial, digest in records.items() if digest is not None})
+        records = {trial: TrialPaths(Path(part.ledger, trial)).record for trial in part.trials}
+        return contents_of(Path(part.ledger), {trial: file_sha256(record) for trial, record in records.items() if record.exists()})
 
     def standing(self, part: Part) -> Standing:
         """Returns how the signature of (a part of) a ledger stands to what is in it."""

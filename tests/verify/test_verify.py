@@ -87,10 +87,10 @@ def change_a_weight(trial: Path) -> None:
 
 
 def change_a_weight_and_its_hash(trial: Path) -> None:
-    from harness.trial.checkpoint import sha256
+    from harness.base.files import file_sha256
 
     change_a_weight(trial)
-    edit_json("record.json", weights_sha256=sha256(trial / "target.safetensors"))(trial)
+    edit_json("record.json", weights_sha256=file_sha256(trial / "target.safetensors"))(trial)
 
 
 def faster(trial: Path) -> None:
