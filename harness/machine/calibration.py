@@ -1,4 +1,4 @@
-"""Calibration of a kind of machine (`configs/hardware/NAME.yaml`): the reference submission's times, from which budgets in seconds follow."""
+"""Calibration of a kind of machine (`configs/hardware/NAME.yaml`): the reference's times, from which budgets in seconds follow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
