@@ -11,7 +11,6 @@ from harness.errors import UserError
 from harness.ledger.record import RESUMABLE, read_record
 from harness.ledger.spec import TrialSpec, read_spec
 from harness.project.project import Project
-from harness.trial.folder import ATTEMPTS
 
 WITHDRAWN = ".withdrawn"
 
@@ -66,6 +65,8 @@ def withdraw(ledger: Path, submission: str) -> None:
 
 
 def _tried_again(folder: Path) -> int:
+    from harness.trial.folder import ATTEMPTS  # imports torch, which planning a campaign does not need
+
     try:
         return sum(json.loads(line)["verdict"] in FAILED for line in (folder / ATTEMPTS).read_text().splitlines())
     except OSError:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.launch.options import Resources
+from harness.launch.launchers.slurm import Resources
 from harness.ledger.jobs import JOBS, node
 from harness.machine.hardware import versions
 

@@ -28,7 +28,7 @@ JOBS = "jobs"
 class Batch:
     """An array of jobs: the i-th runs the i-th trial.
 
-    `versions` are what the jobs must find on their node, or empty if they may find others. Times as in `harness.launch.options.Slurm`.
+    `versions` are what the jobs must find on their node, or empty if they may find others. Times as in the launcher `Slurm`.
     """
 
     folder: Path

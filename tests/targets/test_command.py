@@ -11,7 +11,7 @@ import yaml
 from harness.cli import PROJECT, main
 from harness.ledger.record import read_rows
 from harness.project.project import Project
-from harness.targets.runs import plan, run_all, to_run, with_target
+from harness.targets.runs import TargetSearch, plan, run_all, to_run, with_target
 from tests.conftest import SGD, Silent, World, write_toy
 from tests.targets.test_evidence import follows
 from tests.test_cli import WORKLOAD
@@ -56,6 +56,11 @@ def here(first_call: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def found(here: World) -> dict:
     """The evidence that was written."""
     return yaml.safe_load((here.root / "configs" / "targets" / "toy-cpu.yaml").read_text())
+
+
+def search(here: World, trials: int, seeds: int) -> TargetSearch:
+    settings = {"seed": 1, "evaluation_period": 0.025, "sandbox": "auto"}
+    return plan(Project(here.root), "toy/cpu", ["one", "two"], trials=trials, seeds=seeds, **settings)
 
 
 def rows(here: World, stage: str, name: str, study: int, trial: int) -> list[float]:
@@ -144,14 +149,14 @@ def test_what_is_missing_is_run_again_and_comes_out_the_same(here: World) -> Non
     before = rows(here, "search", "two", 1, 2)
     (gone / "record.json").unlink()
     (gone / "evals.csv").unlink()
-    specs = list(plan(Project(here.root), "toy/cpu", ["one", "two"], 2, 3, 1).search())
+    specs = list(search(here, 2, 3).search())
     assert to_run(specs, here.root / "ledgers" / "search") == 1
     assert main(shlex.split(COMMAND), here.root) == 0
     assert rows(here, "search", "two", 1, 2) == before
 
 
 def test_more_points_and_seeds_only_add(here: World) -> None:
-    few, many = (plan(Project(here.root), "toy/cpu", ["one", "two"], n, m, 1) for n, m in ((2, 3), (5, 7)))
+    few, many = (search(here, n, m) for n, m in ((2, 3), (5, 7)))
     more = {(s.submission, s.trial): s for s in many.search()}
     assert all(more[s.submission, s.trial] == s for s in few.search())
     assert len(more) == 10
