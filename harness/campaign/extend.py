@@ -83,10 +83,11 @@ def extended(project: Project, request: CampaignRequest, earlier: Plan | None) -
     """Returns the plan that is asked for, on top of an earlier one.
 
     Raises:
-        UserError: nothing to run, a submission to withdraw that is not there, or less than the ledger has.
+        UserError: a submission to withdraw that is not there, or less than the ledger has.
     """
     if earlier is None:
-        return _new(project, request)
+        studies = request.studies or request.settings["ruleset"].studies
+        return _plan(project, request.settings, studies, request.workloads, request.submissions)
     settings = {name: value if name in request.named else getattr(earlier, name) for name, value in request.settings.items()}
     wanted = request.studies or (settings["ruleset"].studies if "ruleset" in request.named else earlier.studies)
     if request.studies is not None and request.studies < earlier.studies:
@@ -103,16 +104,6 @@ def extended(project: Project, request: CampaignRequest, earlier: Plan | None) -
     added = [s for s in request.submissions if project.submission_folder(s).name not in folders]
     workloads = list(dict.fromkeys((*(w.id for w in earlier.workloads), *request.workloads)))
     return _plan(project, settings, max(wanted, earlier.studies), workloads, kept + added)
-
-
-def _new(project: Project, request: CampaignRequest) -> Plan:
-    for option, chosen, form in (("submissions", request.submissions, "[NAME]"), ("workloads", request.workloads, "[NAME/TIER]")):
-        if not chosen:
-            raise UserError(f"launch: there is no campaign in {request.out} yet: say what to run with {option}={form}")
-    if request.withdraw:
-        raise UserError(f"launch: withdraw: there is no campaign in {request.out} from which to take {', '.join(request.withdraw)}")
-    studies = request.studies or request.settings["ruleset"].studies
-    return _plan(project, request.settings, studies, request.workloads, request.submissions)
 
 
 def _plan(project: Project, settings: Mapping[str, Any], studies: int, workloads: Sequence[str], submissions: Sequence[str]) -> Plan:

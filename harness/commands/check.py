@@ -38,8 +38,6 @@ def main(given: CheckOptions, project: Project) -> int:
 
 
 def _check_workload(given: CheckOptions, project: Project, console: Console) -> int:
-    if given.hp:
-        raise UserError(f"check: hp. is for a submission, and {given.target} is a workload")
     from harness.check.workload import check_workload  # imports torch
 
     return _report(console, given.target, check_workload(project, given.target))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+from harness.errors import UserError
 from harness.launch.launcher import Launcher
 from harness.options.declare import Given, Positional, Switch
 from harness.options.kinds import Kind, ListOf, Named, Number, OneOf, Whole, YesNo
@@ -92,6 +93,17 @@ class LaunchOptions(CampaignTrialOptions):
     key: Annotated[Path | None, PrivateKeyFile(), "signs the ledger at the end, as finishline sign does"] = None
     named: Annotated[frozenset[str], Given()] = frozenset()
 
+    def __post_init__(self) -> None:
+        if self.key is not None and not self.launcher.runs_here:
+            raise UserError("key= signs at the end of a launch on this machine: when the jobs have ended, use finishline sign")
+        if (self.out / LEDGER[0]).exists():
+            return
+        for option, chosen, form in (("submissions", self.submissions, "[NAME]"), ("workloads", self.workloads, "[NAME/TIER]")):
+            if not chosen:
+                raise UserError(f"there is no campaign in {self.out} yet: say what to run with {option}={form}")
+        if self.withdraw:
+            raise UserError(f"withdraw: there is no campaign in {self.out} from which to take {', '.join(self.withdraw)}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StatusOptions:
@@ -147,6 +159,12 @@ class ScoreVerbOptions(ScoreOptions):
     algoperf: Annotated[bool, Switch(), "the folder holds AlgoPerf logs; needs targets="] = False
     targets: Annotated[Path | None, PathKind(), "the targets of AlgoPerf logs"] = None
     out: Annotated[Path | None, OutFolder("a board", *BOARD), "the board's folder; default: board in the first ledger"] = None
+
+    def __post_init__(self) -> None:
+        if self.algoperf and (len(self.ledgers) != 1 or self.targets is None):
+            raise UserError("with --algoperf give one folder with logs, and targets=FILE")
+        if self.targets is not None and not self.algoperf:
+            raise UserError("targets= is for AlgoPerf logs: add --algoperf, or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

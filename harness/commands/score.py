@@ -6,7 +6,6 @@ from dataclasses import fields
 from rich.console import Console
 
 from harness.commands.options import ScoreVerbOptions
-from harness.errors import UserError
 from harness.project.project import Project
 from harness.report import board_table, write_board
 from harness.score import ScoreOptions, read_algoperf, read_ledgers, score_board
@@ -16,14 +15,7 @@ PLAIN_WIDTH = 140
 
 def main(given: ScoreVerbOptions, project: Project) -> int:
     """Scores, writes the board's files and prints it."""
-    if given.algoperf:
-        if len(given.ledgers) != 1 or given.targets is None:
-            raise UserError("score --algoperf: give one folder with logs, and targets=FILE")
-        results = read_algoperf(given.ledgers[0], given.targets)
-    elif given.targets is not None:
-        raise UserError("score: targets= is for AlgoPerf logs: add --algoperf, or leave it out")
-    else:
-        results = read_ledgers(list(given.ledgers))
+    results = read_algoperf(given.ledgers[0], given.targets) if given.targets else read_ledgers(list(given.ledgers))
     board = score_board(results, ScoreOptions(**{field.name: getattr(given, field.name) for field in fields(ScoreOptions)}))
     out = (given.out or given.ledgers[0] / "board").absolute()
     write_board(board, out)

@@ -6,14 +6,15 @@ anything heavy is imported.
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from harness.errors import UserError, suggest
 from harness.options.declare import Given, Group, Option, Switch, declared
 from harness.options.kinds import Number, Wrong, shown
 from harness.options.names import ConfigGroup, Hyperparameters
+from harness.project.compose import compose, default_choice, must_be_a_choice
 from harness.project.project import Project
+from harness.project.yaml_file import YamlFile, read_yaml
 
 NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)\s*=", re.A)
 DECORATED = re.compile(r"(\++|~|--?)([A-Za-z_][A-Za-z0-9_.-]*)\s*(=.*|$)", re.A | re.S)
@@ -43,7 +44,7 @@ def read_options(record: type[Options], verb: str, words: Sequence[str], project
         values |= _positional(known, free)
         for option in known.values():
             if isinstance(option.kind, ConfigGroup) and option.name in texts:
-                _must_be_a_choice(project.configs, option.name, texts[option.name])
+                must_be_a_choice(project.configs, option.name, texts[option.name])
         values = {name: _resolved(known[name], value, project) for name, value in values.items()}
         for option in known.values():
             if isinstance(option.kind, Hyperparameters):
@@ -56,9 +57,9 @@ def read_options(record: type[Options], verb: str, words: Sequence[str], project
         for option in known.values():
             if option.required and option.name not in values:
                 raise UserError(_missing(option))
+        return record(**values)
     except UserError as error:
         raise UserError(f"{verb}: {error}") from None
-    return record(**values)
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
@@ -96,7 +97,7 @@ def _in_plain(known: Mapping[str, Option], word: str, sign: str, name: str, rest
     """Returns what to write instead of `++seed=1`, `~seed`, `--seed=1`."""
     if name.split(".")[0] not in known:
         there = switches if sign.startswith("-") and not rest else [key for key in known if not known[key].positional]
-        return f"no option '{word}'{suggest(f'{sign}{name}' if there is switches else name, there)}"
+        return f"no option '{word}'{suggest(f'{sign}{name}' if there is switches else name, there) or '; options are written name=value'}"
     if sign == "~":
         return f"{shown(word)}: an option cannot be removed; leave {name}= out, or give it another value"
     option = known[name.split(".")[0]]
@@ -139,6 +140,8 @@ def _positional(known: Mapping[str, Option], free: Sequence[str]) -> dict[str, A
     option = next((option for option in known.values() if option.positional), None)
     if option is None:
         if free:
+            if free[0] in known:
+                raise UserError(f"{shown(free[0])} has no value: write {free[0]}={_sample(known, free[0])}")
             near = suggest(free[0], known)
             hint = near if "did you mean" in near else ""
             raise UserError(f"{shown(free[0])} is not an option; {'options are written name=value' if known else 'there are none'}{hint}")
@@ -163,12 +166,6 @@ def _resolved(option: Option, value: Any, project: Project) -> Any:
     return option.kind.resolve(value, project)
 
 
-def _must_be_a_choice(configs: Path, group: str, choice: str) -> None:
-    from harness.project.compose import must_be_a_choice
-
-    must_be_a_choice(configs, group, choice)
-
-
 def _parts(group: str, texts: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(f"{group}."): text for name, text in texts.items() if name.startswith(f"{group}.")}
 
@@ -183,15 +180,21 @@ def _composed(
         if groups:
             raise UserError(f"there is no {path}, which says what {' and '.join(groups)} are by default")
         return values
-    from harness.project.compose import compose, default_choice
-    from harness.project.yaml_file import read_yaml
-
-    file, content = compose(project.configs, config, [f"{name}={texts[name]}" for name in groups if name in texts])
+    file = read_yaml(path)
+    chosen: dict[str, YamlFile] = {}
     for name, kind in groups.items():
         choice = texts.get(name) or default_choice(file, name)
-        if choice is None or not isinstance(content.get(name), dict):
+        if choice is None:
             raise UserError(f"{name}= is missing: give it, or add `- {name}: NAME` to the defaults list of {path}")
-        values[name] = kind.build(read_yaml(project.configs / name / f"{choice}.yaml"), content[name], _parts(name, texts))
+        must_be_a_choice(project.configs, name, choice)
+        chosen[name] = read_yaml(project.configs / name / f"{choice}.yaml")
+        if not chosen[name].composed and isinstance(chosen[name].content, dict):
+            kind.build(chosen[name], chosen[name].content, _parts(name, texts))  # told before Hydra is imported
+    file, content = compose(project.configs, config, [f"{name}={texts[name]}" for name in groups if name in texts])
+    for name, kind in groups.items():
+        if not isinstance(content.get(name), dict):
+            raise UserError(f"{chosen[name].path}: the file has to hold keys and values")
+        values[name] = kind.build(chosen[name], content[name], _parts(name, texts))
     for name, value in content.items():
         if name in groups:
             continue

@@ -134,6 +134,8 @@ class Hyperparameters(Group):
         """Returns the values; raises UserError for a name that the space lacks (the nearest is suggested) or a value outside it."""
         if not parts or self.of not in given:
             return {}
+        if given[self.of] in project.workload_ids():
+            raise UserError(f"hp.{next(iter(parts))}= is for a submission, and {given[self.of]} is a workload")
         space = _space(given[self.of], project)
         axes = {axis.name: axis for axis in space.axes}
         for name in parts:

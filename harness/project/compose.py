@@ -9,7 +9,7 @@ from harness.project.yaml_file import YamlFile, read_yaml
 
 
 def compose(configs: Path, name: str, choices: Sequence[str] = ()) -> tuple[YamlFile, dict[str, Any]]:
-    """Returns a file of configs/, such as `workload/lm/cpu`, and its content as Hydra composes it.
+    """Returns a file of configs/, such as `workload/lm/cpu`, and its content as Hydra composes it; alone where there is nothing to compose.
 
     Args:
         configs: the folder.
@@ -22,6 +22,8 @@ def compose(configs: Path, name: str, choices: Sequence[str] = ()) -> tuple[Yaml
     file = read_yaml(configs / f"{name}.yaml")
     if file.content is not None and not isinstance(file.content, dict):
         raise UserError(f"{file.path}: the file has to hold keys and values")
+    if not file.composed and not choices:
+        return file, dict(file.content or {})
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException

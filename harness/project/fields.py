@@ -49,7 +49,7 @@ class Fields(Kind):
         """Returns the kind of a field."""
         known = declared(self.record)
         if key not in known:
-            raise Wrong(f"has no field '{key}'{suggest(key, known)}")
+            raise Wrong(f"has no field '{key}'{suggest(key, known) or '; it has none'}")
         return known[key].kind.at(*rest) if rest else known[key].kind
 
 

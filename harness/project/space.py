@@ -71,7 +71,7 @@ class Hyperparameter:
         try:
             return self.accept(self.kind.read(text), where)
         except Wrong as error:
-            raise UserError(f"{where}: {self.name} {error}") from None
+            raise UserError(f"{where}.{self.name} {error}") from None
 
     def at(self, share: float) -> Value:
         """Returns the value at a share in [0, 1) of the way along the axis, on its scale."""

@@ -30,7 +30,7 @@ class YamlFile:
     content: Any
     lines: Mapping[Place, int] = field(default_factory=dict)
     composed: bool = False
-    """Whether it has a `defaults` list or `${...}`, so that values come from elsewhere."""
+    """Whether it says with a `defaults` list, `${...}` or `@package` that values come from, or go, elsewhere."""
 
     def at(self, *place: str | int) -> str:
         """Returns `file, line n` for a value, or for the nearest that holds it."""
@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> YamlFile:
         content = None if node is None else reader.value(node, ())
     except RecursionError:
         raise UserError(f"{path}: it is nested too deep, or holds itself") from None
-    composed = "${" in text or (isinstance(content, dict) and "defaults" in content)
+    composed = "${" in text or "@package" in text or (isinstance(content, dict) and "defaults" in content)
     return YamlFile(path, content, reader.lines, composed)
 
 

@@ -24,7 +24,7 @@ def write_weights(model: nn.Module, replaced: Mapping[str, Tensor] | None = None
     """Returns the descriptor of a sealed file with the parameters and buffers of a model, some of them `replaced`."""
     tensors = {**model.state_dict(), **(replaced or {})}
     on_host = [tensor.detach().cpu().contiguous() for tensor in tensors.values()]
-    parts = [memoryview(tensor.reshape(-1).plan(torch.uint8).numpy()) for tensor in on_host if tensor.numel()]
+    parts = [memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) for tensor in on_host if tensor.numel()]
     descriptor = memory_file("weights")
     _write(descriptor, [memoryview(_header(tensors)), *parts])
     return sealed(descriptor)
