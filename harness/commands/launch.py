@@ -15,6 +15,7 @@ from harness.launch.launcher import Work
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
 from harness.salt import commitment, keep_salt, read_salt
+from harness.trial.import_check import check_importable
 
 
 def main(given: LaunchOptions, project: Project) -> int:
@@ -24,7 +25,6 @@ def main(given: LaunchOptions, project: Project) -> int:
 
     from harness.data import cache_root  # imports torch: what is wrong with the options has been told by now
     from harness.racing.racer import requeue_stopped
-    from harness.trial.import_check import check_importable
 
     for submission in plan.submissions:
         check_importable(Path(submission.path), given.sandbox)

@@ -9,6 +9,7 @@ from harness.campaign.plan import single_point, single_trial, with_ranks
 from harness.commands.options import RunOptions
 from harness.project.project import Project
 from harness.salt import keep_salt, read_salt
+from harness.trial.import_check import check_importable
 
 
 def main(given: RunOptions, project: Project) -> int:
@@ -19,7 +20,6 @@ def main(given: RunOptions, project: Project) -> int:
     from harness.callbacks.callback_list import with_callbacks  # these import torch: what is wrong with the options has been told by now
     from harness.callbacks.display import Display
     from harness.data import cache_root
-    from harness.trial.import_check import check_importable
     from harness.trial.referee import run_trial
 
     salt = keep_salt(read_salt(given.salt), cache_root()) if given.salt else None

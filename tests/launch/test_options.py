@@ -14,7 +14,8 @@ from harness.project.project import Project
 
 
 def read(*words: str) -> Launcher:
-    return read_options(LaunchOptions, "launch", ["out=nowhere", "submissions=nadamw", "workloads=lm/cpu", *words], Project(PROJECT)).launcher
+    needed = ["out=nowhere", "submissions=nadamw", "workloads=lm/cpu"]
+    return read_options(LaunchOptions, "launch", [*needed, *words], Project(PROJECT)).launcher
 
 
 def test_each_launcher_has_a_module_and_a_file() -> None:

@@ -1,13 +1,19 @@
 """Wrong input of every kind, over all verbs: exit code 2, one line that names the option and what to write, nothing written."""
 
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from harness.cli import PROJECT, main
-from harness.commands.options import VERBS
+from harness.commands.options import VERBS, LaunchOptions, RunOptions
+from harness.options.command_line import read_options
 from harness.options.declare import Given, Switch, declared
+from harness.options.explain import tables
 from harness.options.kinds import ListOf, Number, OneOf, Whole, YesNo
+from harness.project.project import Project
 from tests.conftest import SGD, World
 from tests.test_cli import project
 
@@ -244,3 +250,42 @@ def test_every_option_is_declared_in_full() -> None:
             default = option.default
             if not option.required and default is not None and isinstance(option.kind, Whole | Number | YesNo | OneOf):
                 assert option.kind.check(default) == default
+
+
+def test_the_docs_have_every_option_as_it_is_declared() -> None:
+    """To write them anew: docs/options.md up to `## All options`, then harness.options.explain.tables(VERBS)."""
+    text = (PROJECT / "docs" / "options.md").read_text()
+    assert text.split("## All options\n\n")[1] == tables(VERBS)
+
+
+RIGHT = {
+    "submissions=quick workloads=toy/cpu out=new": {"submissions": ("quick",), "workloads": ("toy/cpu",)},
+    "'submissions=[ quick , \"slow\" ]' workloads=[toy/cpu] out=new": {"submissions": ("quick", "slow")},
+    f"{NEEDED['launch'].replace('new', 'a=b/größe')}": {"out": Path("a=b/größe")},
+    "submissions=quick workloads=toy/cpu 'out=my results/one, two'": {"out": Path("my results/one, two")},
+    "submissions=quick workloads=toy/cpu 'out=\"my results\"'": {"out": Path("my results")},
+    f"{NEEDED['launch']} racing=off": {"racing": "off"},
+    f"{NEEDED['launch']} evaluation_period=.5 checkpoint_period_s=0": {"evaluation_period": 0.5, "checkpoint_period_s": 0.0},
+    f"{NEEDED['launch']} hardware=null salt=null studies=null": {"hardware": None, "salt": None, "studies": None},
+    f"{NEEDED['launch']} seed=+7 fork=true": {"seed": 7, "fork": True},
+}
+
+
+@pytest.mark.parametrize("words", RIGHT)
+def test_what_is_right_needs_no_quotes_of_ours(crowded: World, words: str) -> None:
+    given = read_options(LaunchOptions, "launch", shlex.split(words), Project(crowded.root))
+    assert {name: getattr(given, name) for name in RIGHT[words]} == RIGHT[words]
+
+
+def test_the_home_folder(crowded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(crowded.root.parent / "home"))
+    given = read_options(RunOptions, "run", [*shlex.split(NEEDED["run"]), "out=~/mine"], Project(crowded.root))
+    assert given.out == crowded.root.parent / "home" / "mine"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_options_are_checked_before_anything_heavy_is_imported(verb: str) -> None:
+    heavy = "{'torch', 'hydra', 'numpy', 'rich'} & set(sys.modules)"
+    code = f"import sys; from harness.cli import main; main([{verb!r}, 'seeed=1']); print({heavy})"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert outcome.stdout.strip() == "set()"
