@@ -65,6 +65,11 @@ class Project:
         """Returns where the workload's code is."""
         return self.root / "workloads" / config.name
 
+    @staticmethod
+    def of_workload(folder: Path) -> "Project":
+        """Returns the project that a workload's folder belongs to."""
+        return Project(folder.parent.parent)
+
     def submission_names(self) -> list[str]:
         """Returns the names of the folders below submissions/."""
         return sorted(path.parent.name for path in (self.root / "submissions").glob("*/submission.py"))

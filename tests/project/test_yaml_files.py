@@ -53,7 +53,15 @@ WORKLOADS = {
     "a tab": (f"{WORKLOAD}\tmodel: 1\n", "line 15: this is not YAML"),
     "empty": ("", "cpu.yaml: the workload has no 'name', which is needed"),
     "a list at the top": ("- name: toy\n", "the file has to hold keys and values"),
-    "a parent that is not there": (f"defaults:\n  - cpi\n{WORKLOAD}", "line 1: defaults: there is no file configs/workload/toy/cpi.yaml"),
+    "a parent that is not there": (
+        f"defaults:\n  - cpi\n  - _self_\n{WORKLOAD}",
+        "line 1: defaults: there is no file configs/workload/toy/cpi.yaml",
+    ),
+    "its own place": (
+        f"defaults:\n  - cpi\n{WORKLOAD}",
+        "line 1: defaults: it has to be a list with this file's own place",
+    ),
+    "a text for defaults": (f"defaults: cpi\n{WORKLOAD}", "line 1: defaults: it has to be a list"),
     "an interpolation": (
         workload("version: 1", "version: ${revision}"),
         "line 4: version: '${revision}' refers to a key that",
