@@ -24,9 +24,8 @@ def compose(configs: Path, name: str, choices: Sequence[str] = ()) -> tuple[Yaml
         raise UserError(f"{file.path}: the file has to hold keys and values")
     defaults = file.content.get("defaults", ()) if file.content else ()
     if "defaults" in (file.content or ()) and (not isinstance(defaults, list) or "_self_" not in defaults):
-        raise UserError(
-            f"{file.at('defaults')}: defaults: it has to be a list that says where this file's own keys come in: end it with `- _self_`"
-        )
+        words = "defaults: it has to be a list with this file's own place in it: end it with `- _self_`"
+        raise UserError(f"{file.at('defaults')}: {words}")
     if not file.composed and not choices:
         return file, dict(file.content or {})
     from hydra import compose as hydra_compose

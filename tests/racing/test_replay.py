@@ -101,7 +101,7 @@ def test_no_torch_is_imported(logs: Path) -> None:
         (["LOGS", "TARGETS", "studies=0"], "studies is a whole number from 1 to 1000, not 0"),
         (["LOGS", "TARGETS", "studies=some"], "studies is a whole number from 1 to 1000, not 'some'"),
         (["LOGS", "targets=nowhere.json"], "targets=nowhere.json: cannot be read"),
-        (["nowhere", "TARGETS"], "nowhere: cannot be read"),
+        (["nowhere", "TARGETS"], "nowhere cannot be read"),
     ],
 )
 def test_bad_input_is_one_line(logs: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
