@@ -12,7 +12,7 @@ from harness.campaign.plan import specs
 from harness.campaign.status import trial_states
 from harness.launch import cluster
 from harness.launch.job_states import jobs
-from harness.launch.options import Resources, Slurm
+from harness.launch.launchers.slurm import Slurm
 from harness.launch.slurm import must_fit, submit
 from harness.ledger.jobs import read_submitted
 from harness.ledger.plan import PlannedSubmission, write_plan
@@ -31,7 +31,7 @@ def main() -> None:
         submissions = tuple(PlannedSubmission(f"s{i}", "/nowhere", "0", points) for i in range(100))
         workloads = tuple(replace(small.workloads[0], tier=f"t{i}") for i in range(12))
         large = replace(small, submissions=submissions, workloads=workloads, ruleset=EXTERNAL)
-        ledger, launcher = root / "ledger", Slurm(Resources(extra=(("hold", True),)))
+        ledger, launcher = root / "ledger", Slurm(extra=(("hold", True),))
         begun = time.perf_counter()
         due = list(specs(large, Project(root)))
         write_plan(ledger, large)

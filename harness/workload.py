@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from harness.values.kinds import Anything, Kind, Named, Number, OneOf, Table, Whole
 
 if TYPE_CHECKING:
     import torch
@@ -59,23 +61,23 @@ class WorkloadConfig:
     the fields of the workload's own dataclasses of these names. A variant names the workload that it is a small change of in `variant_of`.
     """
 
-    name: str
-    tier: str
-    version: int
-    task: str
-    metric: str
-    direction: Direction
-    target: float
-    test_target: float
-    budget_s: float
-    reference_batch: int
-    step_hint: int
-    loss_kind: str
-    threads: int
-    model: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    variant_of: str | None = None
-    ranks: int = 1
+    name: Annotated[str, Named("the name of a folder below workloads/")]
+    tier: Annotated[str, Named("a word of letters, digits, '_', '.' and '-'")]
+    version: Annotated[int, Whole(1)]
+    task: Annotated[str, Kind()]
+    metric: Annotated[str, Named("a word of letters, digits, '_', '.' and '-'")]
+    direction: Annotated[Direction, OneOf(("minimize", "maximize"))]
+    target: Annotated[float, Number()]
+    test_target: Annotated[float, Number()]
+    budget_s: Annotated[float, Number(above=0, most=1e8)]
+    reference_batch: Annotated[int, Whole(1, 1 << 30)]
+    step_hint: Annotated[int, Whole(1, 1 << 40)]
+    loss_kind: Annotated[str, Named("a word of letters, digits, '_', '.' and '-'")]
+    threads: Annotated[int, Whole(1, 1024)]
+    model: Annotated[Mapping[str, Any], Table(Anything())] = field(default_factory=dict)
+    data: Annotated[Mapping[str, Any], Table(Anything())] = field(default_factory=dict)
+    variant_of: Annotated[str | None, Named("the name/tier of another workload", form=r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")] = None
+    ranks: Annotated[int, Whole(1, 4096)] = 1
 
     @property
     def id(self) -> str:

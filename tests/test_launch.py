@@ -25,7 +25,8 @@ def records(ledger: Path) -> dict[str, dict]:
 
 
 def launch(project: World, *more: str) -> int:
-    return main([*LAUNCH, *more], project.root)
+    given = dict(word.split("=", 1) for word in (*LAUNCH[1:], *more))
+    return main(["launch", *(f"{name}={value}" for name, value in given.items())], project.root)
 
 
 @pytest.mark.parametrize("retries", [0, 2])

@@ -12,6 +12,7 @@ HARNESS = PROJECT / "harness"
 ROOMS = (
     "errors",
     "base",
+    "values",
     "salt",
     "workload",
     "data",
@@ -32,6 +33,7 @@ ROOMS = (
     "targets",
     "verify",
     "launch",
+    "options",
     "commands",
     "cli",
     "__main__",

@@ -12,13 +12,13 @@ from rich.console import Console
 from harness.callbacks.callback_list import with_callbacks
 from harness.callbacks.display import Display
 from harness.campaign.plan import single_point, single_trial
+from harness.commands.options import CalibrateOptions
 from harness.data import cache_root
 from harness.errors import UserError
 from harness.ledger.plan import PlannedSubmission
 from harness.ledger.record import Record
 from harness.machine.calibration import Calibration, Reference, read_calibration, with_budgets, write_calibration
 from harness.machine.hardware import Machine, this_machine, versions
-from harness.project.config import CalibrateOptions, options
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
 from harness.trial.callback import TrialCallback
@@ -30,19 +30,14 @@ PATIENCE = Ruleset("calibrate", studies=1, trials=1, budget_factor=10.0, points=
 """The budget of a machine that nobody knows yet: ten times the workload's own."""
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: CalibrateOptions, project: Project) -> int:
     """Runs the reference once on each workload, writes configs/hardware/NAME.yaml and prints the budgets; returns 0."""
-    project, given = Project(root), options(Project(root).configs, "calibrate", CalibrateOptions, arguments)
     machine = this_machine()
     name = given.name or re.sub(r"[^a-z0-9]+", "-", machine.fingerprint.lower()).strip("-")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UserError(f"calibrate: name must be a file's name of letters, digits, '_', '.' and '-', not '{name}'")
-    if not 0 < given.budget_factor < 1000:
-        raise UserError(f"calibrate: budget_factor must be a number above 0, not {given.budget_factor:g}")
     workloads = [project.workload(workload) for workload in given.workloads or _all_of_a_tier(project, machine)]
     submission = single_point(project, given.submission, {}, PATIENCE)
     check_importable(Path(submission.path), given.sandbox)
-    ledger = Path(given.out or f"results/calibrate/{datetime.now():%Y%m%d-%H%M%S}-{name}").absolute()
+    ledger = (given.out or Path(f"results/calibrate/{datetime.now():%Y%m%d-%H%M%S}-{name}")).absolute()
     console = Console(highlight=False)
     with with_callbacks(Display(console, len(workloads)), given.log, ledger, console) as callback:
         records = {w.id: _run(project, submission, w, given, ledger, callback) for w in workloads}

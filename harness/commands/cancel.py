@@ -1,19 +1,19 @@
 """finishline cancel: takes a campaign's jobs out of Slurm's queue. Imports no torch."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from harness.campaign.status import trial_states
+from harness.commands.options import CancelOptions
 from harness.errors import UserError, suggest
 from harness.launch import cluster
 from harness.launch.job_states import jobs
 from harness.ledger.jobs import read_submitted
 from harness.ledger.plan import Plan, read_plan
+from harness.project.project import Project
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: CancelOptions, project: Project) -> int:
     """Cancels jobs that wait or run, of one submission or workload if so asked; what they have done stays."""
-    ledger, chosen = _read(arguments)
+    ledger, asked = given.ledger, {"submission": given.submission, "workload": given.workload}
+    chosen = {option: value for option, value in asked.items() if value is not None}
     plan = read_plan(ledger)
     if plan is None or not read_submitted(ledger):
         raise UserError(f"cancel: no jobs in {ledger}: it is where `finishline launch launcher=slurm` was given out=")
@@ -29,17 +29,6 @@ def main(arguments: Sequence[str], root: Path) -> int:
     cluster.cancel([job.job for job in live])
     print(f"{len(live)} jobs cancelled; `finishline launch` submits what is missing")
     return 0
-
-
-def _read(arguments: Sequence[str]) -> tuple[Path, dict[str, str]]:
-    folders = [word for word in arguments if "=" not in word]
-    chosen = dict(word.split("=", 1) for word in arguments if "=" in word)
-    for option in chosen:
-        if option not in ("submission", "workload"):
-            raise UserError(f"cancel: no option '{option}'{suggest(option, ('submission', 'workload'))}")
-    if len(folders) != 1 or folders[0].startswith("-"):
-        raise UserError("cancel: give the folder of one campaign, and submission= or workload= for a part of it")
-    return Path(folders[0]), chosen
 
 
 def _names(plan: Plan) -> dict[str, list[str]]:

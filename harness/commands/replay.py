@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import UserError, suggest
+from harness.commands.options import ReplayOptions
+from harness.errors import UserError
 from harness.ledger.paths import TrialKey
+from harness.project.project import Project
 from harness.racing.order import in_order, in_parallel, one_by_one, waves
 from harness.racing.race import Guarantee
 from harness.racing.replay import Order, RecordedTrial, RecordedTrials, ReplayedTrial, play
@@ -54,9 +55,9 @@ class Outcome:
     algoperf: tuple[float, int]
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: ReplayOptions, project: Project) -> int:
     """Plays all policies and prints what each saves; exit code 1 if a board is not what racing promises."""
-    logs, targets, studies = _options(arguments)
+    logs, targets, studies = given.logs, given.targets, given.studies
     contents: dict[TrialKey, bytes] = {}
 
     def keep(key: TrialKey, data: bytes) -> bytes:
@@ -84,20 +85,6 @@ def main(arguments: Sequence[str], root: Path) -> int:
         outcomes.append(_outcome(name, guarantee, recorded, played, boards, (score_board(raced), score_board(raced, REFERENCE))))
     _print(outcomes, len(recorded), hours)
     return 1 if any(outcome.broken for outcome in outcomes) else 0
-
-
-def _options(arguments: Sequence[str]) -> tuple[Path, Path, int | None]:
-    paths = [text for text in arguments if "=" not in text]
-    given = dict(text.split("=", 1) for text in arguments if "=" in text)
-    for key in given:
-        if key not in ("targets", "studies"):
-            raise UserError(f"replay: no option '{key}'{suggest(key, ['targets', 'studies'])}")
-    if len(paths) != 1 or "targets" not in given:
-        raise UserError("replay: give one folder with AlgoPerf logs, and targets=FILE")
-    studies = given.get("studies")
-    if studies is not None and not (studies.isdecimal() and int(studies) > 0):
-        raise UserError(f"replay: studies={studies}: give how many studies of each cell to play, a whole number of at least 1")
-    return Path(paths[0]), Path(given["targets"]), None if studies is None else int(studies)
 
 
 def _first_studies(results: Results, studies: int | None) -> Results:

@@ -1,33 +1,22 @@
 """finishline sign: the organiser's signature under a campaign."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import UserError, suggest
+from harness.commands.options import SignOptions
+from harness.errors import UserError
 from harness.ledger.plan import read_plan
 from harness.ledger.signature import named, read_private_key, read_signature, sign, write_signature
 from harness.project.project import Project
 from harness.verify.ledger import verify
 from harness.verify.trial import find
 
-FLAGS = ("incomplete", "again")
 
-
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: SignOptions, project: Project) -> int:
     """Signs a ledger whose hashes and plan hold, and prints what was signed."""
-    paths = [Path(text) for text in arguments if "=" not in text]
-    options = dict(text.split("=", 1) for text in arguments if "=" in text)
-    for name, value in options.items():
-        if name not in ("key", *FLAGS):
-            raise UserError(f"sign: no option '{name}'{suggest(name, ('key', *FLAGS))}")
-        if name in FLAGS and value not in ("true", "false"):
-            raise UserError(f"sign: {name} is true or false, not '{value}'")
-    if len(paths) != 1 or "key" not in options:
-        raise UserError("sign: give the folder of one campaign, and key=FILE, the OpenSSH ed25519 key to sign with")
-    flags = {name: options.get(name) == "true" for name in FLAGS}
-    Console(highlight=False).print(sign_ledger(paths[0], Project(root), Path(options["key"]), **flags), soft_wrap=True)
+    words = sign_ledger(given.ledger, project, given.key, incomplete=given.incomplete, again=given.again)
+    Console(highlight=False).print(words, soft_wrap=True)
     return 0
 
 

@@ -4,21 +4,19 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from harness.campaign.status import Status, summary, trial_states
+from harness.commands.options import StatusOptions
 from harness.errors import UserError
 from harness.launch.job_states import Job, jobs, preflight_jobs
 from harness.launch.job_states import in_words as jobs_in_words
 from harness.ledger.plan import read_plan
+from harness.project.project import Project
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: StatusOptions, project: Project) -> int:
     """Prints one line per cell and the totals, with what Slurm knows of its jobs, or all of it as JSON with `--json`."""
-    paths = [word for word in arguments if word != "--json"]
-    if len(paths) != 1 or "=" in paths[0] or paths[0].startswith("-"):
-        raise UserError("status: give the folder of one campaign, and --json if a program reads it")
-    ledger = Path(paths[0])
+    ledger = given.ledger
     plan = read_plan(ledger)
     if plan is None:
         raise UserError(f"status: no campaign.yaml in {ledger}: it is where `finishline launch` was given out=")
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
         found, asked = jobs(ledger, states), preflight_jobs(ledger)
     except UserError as error:
         trouble = f"its jobs are not shown: {error}"
-    if "--json" in arguments:
+    if given.json:
         print(json.dumps({**asdict(status), "jobs": [asdict(job) for job in found], "first_jobs": asked}))
     else:
         print("\n".join([*asked, in_words(status, found)]))

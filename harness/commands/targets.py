@@ -1,19 +1,12 @@
 """finishline targets: where the finish line of a workload belongs, from what standard algorithms reach."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
-from yaml import YAMLError
 
+from harness.commands.options import TargetsOptions, TrialOptions
 from harness.data import cache_root
-from harness.errors import UserError, suggest
 from harness.ledger.spec import TrialSpec
-from harness.project.config import RunOptions
 from harness.project.project import Project
 from harness.targets.arithmetic import best_run, meets, propose, validation_target
 from harness.targets.evidence import Evidence, evidence_path, write_evidence
@@ -21,29 +14,23 @@ from harness.targets.report import Lines, in_words
 from harness.targets.runs import FinishedTrial, TargetSearch, as_crossing, as_run, plan, run_all, to_run, with_target
 from harness.trial.import_check import check_importable
 
-STANDARD = ("adamw_linear_zero", "nadamw", "sgd_nesterov", "sgd_heavy_ball")
 
-
-@dataclass
-class TargetsOptions:
-    """`trials` quasi-random points of each submission, the best one over `seeds` seeds; `out` is the folder of the ledgers."""
-
-    workload: str = MISSING
-    out: str = MISSING
-    trials: int = 20
-    seeds: int = 5
-    seed: int = 1
-    submissions: list[str] = field(default_factory=lambda: list(STANDARD))
-
-
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: TargetsOptions, project: Project) -> int:
     """Runs what is missing, writes configs/targets/<name>-<tier>.yaml and prints the proposal beside the present target."""
-    project, given = Project(root), _options(arguments)
-    search = plan(project, given.workload, given.submissions, given.trials, given.seeds, given.seed)
+    search = plan(
+        project,
+        given.workload,
+        given.submissions,
+        trials=given.trials,
+        seeds=given.seeds,
+        seed=given.seed,
+        evaluation_period=TrialOptions.evaluation_period,
+        sandbox=TrialOptions.sandbox,
+    )
     for submission in search.submissions:
-        check_importable(Path(submission.path), RunOptions.sandbox)
+        check_importable(Path(submission.path), search.sandbox)
     console = Console(highlight=False)
-    evidence = find_target(search, Path(given.out).absolute(), _command(given), console)
+    evidence = find_target(search, given.out.absolute(), _command(given), console)
     path = evidence_path(project.configs, search)
     write_evidence(path, evidence)
     console.print(in_words(evidence, path), soft_wrap=True, markup=False)
@@ -70,31 +57,6 @@ def find_target(search: TargetSearch, out: Path, command: str, console: Console)
     crossings = [as_crossing(*pair) for pair in zip(again, met, strict=True)]
     proposal = propose(target, crossings, len(repeats), workload)
     return Evidence(search, command, best, proposal, tuple(runs), tuple(repeats), tuple(crossings), (*searched, *repeated, *again))
-
-
-def _options(arguments: Sequence[str]) -> TargetsOptions:
-    known = [f.name for f in fields(TargetsOptions)]
-    for text in arguments:
-        name, equals, _ = text.partition("=")
-        if not equals:
-            raise UserError(f"targets: '{text}' is not an option; options are written name=value")
-        if name not in known:
-            raise UserError(f"targets: no option '{name}'{suggest(name, known)}")
-    try:
-        merged: Any = OmegaConf.merge(OmegaConf.structured(TargetsOptions), OmegaConf.from_dotlist(list(arguments)))
-        missing = [name for name in known if OmegaConf.is_missing(merged, name)]
-        if missing:
-            raise UserError(f"targets: {missing[0]}= is missing; see finishline --help")
-        content: Any = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"targets: {' '.join(str(error).split())}") from None
-    given: TargetsOptions = content
-    for name in ("trials", "seeds"):
-        if getattr(given, name) < 1:
-            raise UserError(f"targets: {name} must be at least 1, not {getattr(given, name)}")
-    if not given.submissions or len(set(given.submissions)) < len(given.submissions):
-        raise UserError(f"targets: submissions must be a list of different names, not {given.submissions}")
-    return given
 
 
 def _command(given: TargetsOptions) -> str:

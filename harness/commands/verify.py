@@ -1,14 +1,11 @@
 """finishline verify: whether ledgers can be what they say."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.commands.options import VerifyOptions
 from harness.data import cache_root
-from harness.errors import UserError, suggest
 from harness.ledger.signature import read_public_key
 from harness.project.project import Project
 from harness.salt import keep_salt, read_salt
@@ -16,26 +13,18 @@ from harness.verify.ledger import Verified, verify
 from harness.verify.trial import find
 
 HEADER = ("trial", "verdict", "evaluated again", "outcome")
-OPTIONS = {"key": "key=FILE, the organiser's public key,", "salt": "salt=FILE, the salt that was revealed"}
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
+def main(given: VerifyOptions, project: Project) -> int:
     """Prints a table with a line for each trial, and who signed; returns 1 when anything is off."""
-    paths = [Path(text) for text in arguments if "=" not in text]
-    options = dict(text.split("=", 1) for text in arguments if "=" in text)
-    if not paths:
-        raise UserError("verify: give the folder of at least one ledger")
-    for name in options:
-        if name not in OPTIONS:
-            raise UserError(f"verify: no option '{name}'{suggest(name, OPTIONS)}; it takes {' and '.join(OPTIONS.values())}")
-    key = read_public_key(Path(options["key"])) if "key" in options else None
-    salt = keep_salt(read_salt(Path(options["salt"])), cache_root()) if "salt" in options else None
-    found = find(paths)
+    key = read_public_key(given.key) if given.key else None
+    salt = keep_salt(read_salt(given.salt), cache_root()) if given.salt else None
+    found = find(given.ledgers)
     total = len(found.trials) + len(found.damaged)
     console = Console(highlight=False)
     done: list[Verified] = []
     with console.status("verifying") as status:
-        for outcome in verify(found, Project(root), cache_root(), key, salt):
+        for outcome in verify(found, project, cache_root(), key, salt):
             done.append(outcome)
             status.update(f"verifying: {len(done)} of {total}")
     _print(console, done)

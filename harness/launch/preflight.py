@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.launch.options import Resources
+from harness.launch.launchers.slurm import Resources
 from harness.ledger.jobs import node, preflight_folder, read_wanted, write_passed
 from harness.machine.hardware import versions
 

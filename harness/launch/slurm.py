@@ -17,7 +17,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from harness.errors import UserError, suggest
 from harness.launch import cluster, preflight
-from harness.launch.options import Resources, Slurm
+from harness.launch.launchers.slurm import Resources, Slurm
 from harness.ledger.jobs import (
     Batch,
     new_folder,

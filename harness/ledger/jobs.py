@@ -44,7 +44,7 @@ class _Trials:
 class Batch(_Trials):
     """An array of jobs: the i-th runs the i-th trial.
 
-    `versions` are what the jobs must find on their node, or empty if they may find others. Times as in `harness.launch.options.Slurm`.
+    `versions` are what the jobs must find on their node, or empty if they may find others. Times as in the launcher `Slurm`.
     """
 
     folder: Path

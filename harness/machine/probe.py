@@ -17,6 +17,7 @@ from harness.ledger.record import Probe
 from harness.ledger.spec import TrialSpec
 from harness.machine.calibration import calibrated_speed
 from harness.machine.hardware import Machine
+from harness.project.project import Project
 
 REPEATS, MAX_S = 200, 0.8
 
@@ -38,13 +39,9 @@ GPU = Sizes(matrix=2048, images=64, channels=64, pixels=56, chunk=1 << 25, chunk
 
 
 def probe(spec: TrialSpec, machine: Machine) -> Probe:
-    """Times this machine for a trial and compares it with the calibration of machines like it, if the trial's project has one.
-
-    Raises:
-        UserError: a file of configs/hardware cannot be read.
-    """
+    """Times this machine for a trial and compares it with the calibration of machines like it, if the trial's project has one."""
     threads = spec.workload.threads
-    expected = calibrated_speed(Path(spec.workload_path).parents[1] / "configs" / "hardware", machine.fingerprint, threads)
+    expected = calibrated_speed(Project.of_workload(Path(spec.workload_path)).hardware, machine.fingerprint, threads)
     now = speed(threads, torch.device("cuda" if machine.accelerators else "cpu"))
     return Probe(speed=now, deviation=now / expected - 1 if expected else None)
 

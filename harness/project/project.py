@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError, suggest
-from harness.project.config import load
+from harness.project.compose import compose
+from harness.project.fields import checked
+from harness.values.kinds import shown
 from harness.workload import WorkloadConfig
 
 
@@ -29,22 +31,44 @@ class Project:
         folder = self.configs / "workload"
         return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("*/*.yaml"))
 
+    def must_have_workload(self, workload_id: str) -> str:
+        """Returns the name of a workload; raises UserError when there is none (the nearest is suggested)."""
+        known = self.workload_ids()
+        if workload_id not in known:
+            raise UserError(f"no workload {shown(workload_id)}{suggest(workload_id, known)}")
+        return workload_id
+
     def workload(self, workload_id: str) -> WorkloadConfig:
         """Returns a workload's configuration.
 
         Raises:
             UserError: there is none of this name (the nearest is suggested), or its file is wrong.
         """
-        if workload_id not in self.workload_ids():
-            raise UserError(f"no workload '{workload_id}'{suggest(workload_id, self.workload_ids())}")
-        try:
-            return WorkloadConfig(**load(self.configs, f"workload/{workload_id}"))
-        except TypeError as error:
-            raise UserError(f"configs/workload/{workload_id}.yaml: {str(error).replace('WorkloadConfig.__init__() ', '')}") from None
+        file, content = compose(self.configs, f"workload/{self.must_have_workload(workload_id)}")
+        config = WorkloadConfig(**checked(WorkloadConfig, file, content, "the workload"))
+        folders = sorted(path.parent.name for path in (self.root / "workloads").glob("*/workload.py"))
+        if config.name not in folders:
+            near = suggest(config.name, folders)
+            raise UserError(f"{file.at('name')}: name: there is no workloads/{config.name}/workload.py{near}")
+        if config.id != workload_id:
+            field, wanted = ("name", workload_id.split("/")[0]) if config.name != workload_id.split("/")[0] else ("tier", file.path.stem)
+            raise UserError(f"{file.at(field)}: {field} is '{getattr(config, field)}', and by its place the file is that of '{wanted}'")
+        if config.reference_batch % config.ranks:
+            words = f"reference_batch {config.reference_batch} is not a multiple of ranks {config.ranks}"
+            raise UserError(f"{file.at('ranks')}: {words}")
+        if config.variant_of is not None and config.variant_of not in self.workload_ids():
+            near = suggest(config.variant_of, self.workload_ids())
+            raise UserError(f"{file.at('variant_of')}: variant_of: no workload '{config.variant_of}'{near}")
+        return config
 
     def workload_folder(self, config: WorkloadConfig) -> Path:
         """Returns where the workload's code is."""
         return self.root / "workloads" / config.name
+
+    @staticmethod
+    def of_workload(folder: Path) -> "Project":
+        """Returns the project that a workload's folder belongs to."""
+        return Project(folder.parent.parent)
 
     def submission_names(self) -> list[str]:
         """Returns the names of the folders below submissions/."""
@@ -57,8 +81,12 @@ class Project:
             UserError: there is none (the nearest is suggested), or it has no submission.py.
         """
         folder = Path(name) if "/" in name else self.root / "submissions" / name
-        if not folder.is_dir():
-            raise UserError(f"no submission '{name}'{suggest(name, self.submission_names())}")
+        try:
+            is_folder = folder.is_dir() and name not in ("", ".", "..")
+        except OSError:
+            is_folder = False
+        if not is_folder:
+            raise UserError(f"no submission {shown(name)}{suggest(name, self.submission_names())}")
         if not (folder / "submission.py").is_file():
             raise UserError(f"no submission.py in {folder}: a submission is a folder with submission.py, space.yaml and README.md")
         return folder.absolute()

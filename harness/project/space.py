@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from harness.errors import UserError, suggest
+from harness.project.yaml_file import YamlFile, read_yaml
+from harness.values.kinds import Kind, Number, Whole, Wrong, shown, unquoted
 
 Value = Any
 """A number, string or boolean; in a list of points also lists and dicts of them."""
@@ -39,23 +39,40 @@ class Hyperparameter:
     values: tuple[Value, ...]
     default: Value
 
+    @property
+    def kind(self) -> Kind:
+        """What a value has to be: in the range, or one of the values."""
+        if self.scale == "categorical":
+            return Choice(self.values)
+        if self.scale == "integer":
+            assert self.low is not None
+            assert self.high is not None
+            return Whole(int(self.low), int(self.high))
+        return Number(self.low, self.high)
+
     def accept(self, value: Any, where: str) -> Value:
-        """Returns a value given by hand, converted; it may lie outside the range, which is for tuning.
+        """Returns a value of the space, converted.
 
         Raises:
-            UserError: it is of the wrong kind.
+            UserError: it is of the wrong kind, or outside the space.
         """
-        if self.scale == "categorical":
-            if value not in self.values:
-                raise UserError(f"{where}: {self.name} must be one of {list(self.values)}, not {value!r}")
-            return self.values[self.values.index(value)]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UserError(f"{where}: {self.name} must be a number, not {value!r}")
-        if self.scale == "integer":
-            if value != int(value):
-                raise UserError(f"{where}: {self.name} must be a whole number, not {value!r}")
-            return int(value)
-        return float(value)
+        whole = self.scale == "integer" and isinstance(value, float) and value.is_integer()
+        try:
+            accepted: Value = self.kind.check(int(value) if whole else value)
+        except Wrong as error:
+            raise UserError(f"{where}: {self.name} {error}") from None
+        return float(accepted) if self.scale not in ("integer", "categorical") else accepted
+
+    def read(self, text: str, where: str) -> Value:
+        """Returns the value that a word of the command line stands for.
+
+        Raises:
+            UserError: it is of the wrong kind, or outside the space.
+        """
+        try:
+            return self.accept(self.kind.read(text), where)
+        except Wrong as error:
+            raise UserError(f"{where}.{self.name} {error}") from None
 
     def at(self, share: float) -> Value:
         """Returns the value at a share in [0, 1) of the way along the axis, on its scale."""
@@ -71,6 +88,41 @@ class Hyperparameter:
         if self.scale == "one_minus_log":
             return 1 - (1 - low) * ((1 - high) / (1 - low)) ** share
         return low + share * (high - low)
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of the values of a categorical hyperparameter."""
+
+    values: tuple[Value, ...]
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What it takes."""
+        return f"one of {', '.join(value if isinstance(value, str) else shown(value) for value in self.values)}"
+
+    def read(self, text: str) -> Value:
+        """Returns the value that is written so: a number in any form, the others as they are."""
+        for value in self.values:
+            kind: Kind = Number() if isinstance(value, int | float) and not isinstance(value, bool) else Kind()
+            try:
+                same = (
+                    kind.read(text) == value
+                    if isinstance(kind, Number)
+                    else unquoted(text) == (value if isinstance(value, str) else shown(value))
+                )
+            except Wrong:
+                continue
+            if same:
+                return value
+        raise self.refusal(text)
+
+    def check(self, value: Any) -> Value:
+        """Returns the value; `1` is not `true`."""
+        for known in self.values:
+            if known == value and isinstance(known, bool) == isinstance(value, bool):
+                return known
+        raise self.refusal(value)
 
 
 @dataclass(frozen=True)
@@ -118,65 +170,82 @@ def read_space(folder: Path) -> SearchSpace:
     """Reads and checks `folder/space.yaml`.
 
     Raises:
-        UserError: the file is missing or no YAML, or an axis is wrong: min above max, an unknown scale or key, a default of the wrong kind.
+        UserError: the file is missing or no YAML, or an axis is wrong: min above max, an unknown scale or key, a default outside the range.
     """
     path = folder / "space.yaml"
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except FileNotFoundError:
-        raise UserError(f"no space.yaml in {folder}: it names the hyperparameters, with ranges and defaults") from None
-    except Exception as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if isinstance(content, list):
-        return _listed(path, content)
-    assert isinstance(content, dict)
-    return SearchSpace(path, tuple(_axis(path, str(name), fields) for name, fields in content.items()))
+    if not path.is_file():
+        raise UserError(f"no space.yaml in {folder}: it names the hyperparameters, with ranges and defaults")
+    file = read_yaml(path)
+    if isinstance(file.content, list):
+        return _listed(file, file.content)
+    content = {} if file.content is None else file.content
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: write name: {{scale: log, min: 1e-4, max: 1e-2, default: 1e-3}}, one hyperparameter a line")
+    return SearchSpace(path, tuple(_axis(file, name, fields) for name, fields in content.items()))
 
 
-def _listed(path: Path, points: list[Any]) -> SearchSpace:
+def _listed(file: YamlFile, points: list[Any]) -> SearchSpace:
     """A space of given points: each hyperparameter is categorical over the values that occur."""
     if not points or not all(isinstance(point, dict) and point for point in points):
-        raise UserError(f"{path} must list points such as {{learning_rate: 1e-3}}, at least one")
+        raise UserError(f"{file.path} must list points such as {{learning_rate: 1e-3}}, at least one")
     names = list(points[0])
     for number, point in enumerate(points, 1):
+        where = f"{file.at(number - 1)}, point {number}"
         different = set(point) ^ set(names)
         if different:
-            raise UserError(f"{path}, point {number}: '{sorted(map(str, different))[0]}' is not in all points")
-    values = {name: tuple(x for i, x in enumerate(of) if x not in of[:i]) for name, of in ((n, [p[n] for p in points]) for n in names)}
+            raise UserError(f"{where}: '{sorted(map(str, different))[0]}' is not in all points")
+        for name, value in point.items():
+            _must_be_a_value(where, name, value)
+    for name in names:
+        _must_be_a_name(file, name)
+    values = {name: tuple(dict.fromkeys(point[name] for point in points)) for name in names}
     axes = tuple(Hyperparameter(str(name), "categorical", None, None, values[name], points[0][name]) for name in names)
-    return SearchSpace(path, axes, tuple(points))
+    return SearchSpace(file.path, axes, tuple(points))
 
 
-def _axis(path: Path, name: str, fields: Any) -> Hyperparameter:
-    where = f"{path}, {name}"
+def _axis(file: YamlFile, name: str, fields: Any) -> Hyperparameter:
+    _must_be_a_name(file, name)
+    where = f"{file.at(name)}, {name}"
     if not isinstance(fields, dict):
-        raise UserError(f"{where}: write {{scale: log, min: 1e-4, max: 1e-2, default: 1e-3}}, not {fields!r}")
+        raise UserError(f"{where}: write {{scale: log, min: 1e-4, max: 1e-2, default: 1e-3}}, not {shown(fields)}")
     scale = fields.get("scale")
     if scale not in SCALES:
-        raise UserError(f"{where}: unknown scale {scale!r}{suggest(str(scale), SCALES)}")
+        raise UserError(f"{where}: unknown scale {shown(scale)}{suggest(str(scale), SCALES)}")
     wanted = ("scale", "values", "default") if scale == "categorical" else ("scale", "min", "max", "default")
     for key in fields:
         if key not in wanted:
-            raise UserError(f"{where}: unknown key '{key}'{suggest(str(key), wanted)}")
+            raise UserError(f"{file.at(name, key)}, {name}: unknown key '{key}'{suggest(str(key), wanted)}")
     for key in wanted:
         if key not in fields:
             raise UserError(f"{where}: '{key}' is missing; needed are {', '.join(wanted)}")
     if scale == "categorical":
         values = fields["values"]
         if not isinstance(values, list) or not values:
-            raise UserError(f"{where}: values must be a list with at least one value")
+            raise UserError(f"{file.at(name, 'values')}, {name}: values must be a list with at least one value")
+        for value in values:
+            _must_be_a_value(where, "values", value)
         axis = Hyperparameter(name, scale, None, None, tuple(values), fields["default"])
     else:
         axis = Hyperparameter(name, scale, fields["min"], fields["max"], (), fields["default"])
         _check_range(where, scale, fields["min"], fields["max"])
-    axis.accept(fields["default"], where)
+    axis.accept(fields["default"], f"{file.at(name, 'default')}, default")
     return axis
+
+
+def _must_be_a_name(file: YamlFile, name: str) -> None:
+    if not name.isidentifier():
+        raise UserError(f"{file.at(name)}: a hyperparameter is read as self.hp.NAME, and {shown(name)} is no name in Python")
+
+
+def _must_be_a_value(where: str, name: str, value: Any) -> None:
+    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise UserError(f"{where}: {name}: a value is a finite number, text, true or false, not {shown(value)}")
 
 
 def _check_range(where: str, scale: str, low: Any, high: Any) -> None:
     for value in (low, high):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UserError(f"{where}: min and max must be numbers, not {value!r}")
+            raise UserError(f"{where}: min and max must be numbers, not {shown(value)}")
     if low > high:
         raise UserError(f"{where}: min {low} is above max {high}")
     if scale == "log" and low <= 0:

@@ -2,28 +2,11 @@
 
 from dataclasses import dataclass
 
-from harness.score.results import Clock, Rules, ScoredWorkload, Source
+from harness.score.options import ScoreOptions
+from harness.score.results import Clock, ScoredWorkload, Source
 from harness.score.times import Floats
 
 UNITS: dict[Clock, str] = {"time": "s", "steps": "steps", "cpu_time": "CPU s"}
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """How to score.
-
-    `reference` is the submission that speed-ups are against (None: nadamw, else baseline, else the winner). `bootstrap` is the number of
-    replicates (0: no intervals), `seed` that of their random stream. `allow_mixed` marks a mixed board instead of refusing it,
-    `allow_unsandboxed` one with trials that ran without a sandbox.
-    """
-
-    clock: Clock = "time"
-    rules: Rules = "finishline"
-    reference: str | None = None
-    bootstrap: int = 1000
-    seed: int = 0
-    allow_mixed: bool = False
-    allow_unsandboxed: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError, suggest
-from harness.score.board import Board, Cell, Entry, ProfileBands, ScoreOptions
+from harness.score.board import Board, Cell, Entry, ProfileBands
 from harness.score.cells import cells
 from harness.score.diagnostics import diagnostics
 from harness.score.estimate import Estimate, estimate
+from harness.score.options import ScoreOptions
 from harness.score.pairwise import pairs, speedup
 from harness.score.profiles import profile, ranks
 from harness.score.results import Clock, Results, Rules, Trial

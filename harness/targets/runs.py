@@ -15,7 +15,6 @@ from harness.ledger.plan import PlannedSubmission
 from harness.ledger.record import Record, read_record
 from harness.ledger.rows import Row, read_rows
 from harness.ledger.spec import TrialSpec
-from harness.project.config import RunOptions
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
 from harness.targets.arithmetic import Crossing, Run
@@ -49,6 +48,8 @@ class TargetSearch:
     trials: int
     seeds: int
     seed: int
+    evaluation_period: float
+    sandbox: str
 
     def search(self) -> Iterator[TrialSpec]:
         """Yields every point of every submission; the same trial of all submissions has the same seed."""
@@ -69,15 +70,25 @@ class TargetSearch:
             submission,
             endless,
             ruleset(self.trials),
-            RunOptions.evaluation_period,
-            RunOptions.sandbox,
+            self.evaluation_period,
+            self.sandbox,
             seed=derive(str(self.seed), "targets", self.workload.id, *stream),
             trial=trial,
         )
         return replace(spec, study=study)
 
 
-def plan(project: Project, workload: str, submissions: Sequence[str], trials: int, seeds: int, seed: int) -> TargetSearch:
+def plan(
+    project: Project,
+    workload: str,
+    submissions: Sequence[str],
+    *,
+    trials: int,
+    seeds: int,
+    seed: int,
+    evaluation_period: float,
+    sandbox: str,
+) -> TargetSearch:
     """Returns the search for the target of a workload.
 
     Raises:
@@ -85,7 +96,7 @@ def plan(project: Project, workload: str, submissions: Sequence[str], trials: in
     """
     config = project.workload(workload)
     planned = tuple(plan_submission(project, name, ruleset(trials), 1, seed) for name in submissions)
-    return TargetSearch(project, config, planned, trials, seeds, seed)
+    return TargetSearch(project, config, planned, trials, seeds, seed, evaluation_period, sandbox)
 
 
 def ruleset(trials: int) -> Ruleset:

@@ -26,6 +26,7 @@ def submission(world: World, code: str) -> Path:
 def mine(world: World) -> World:
     submission(world, SGD)
     (world.root / "configs").mkdir()
+    (world.root / "configs" / "run.yaml").symlink_to(PROJECT / "configs" / "run.yaml")
     (world.root / "configs" / "ruleset").symlink_to(PROJECT / "configs" / "ruleset")
     return world
 
@@ -81,12 +82,12 @@ def test_a_loop_without_end_is_told(mine: World) -> None:
 WRONG = {
     "check": "give one submission",
     "check mine other": "give one submission",
-    "check mien": "no submission 'mien'; did you mean 'mine'?",
+    "check mien": "no submission or workload 'mien'; did you mean 'mine'?",
     "check ./nowhere": "no submission './nowhere'",
     "check mine seed=1": "no option 'seed'",
     "check mine ruleset=slef": "no ruleset 'slef'; did you mean 'self'?",
     "check mine hp.learning_rat=1": "no hyperparameter 'learning_rat'",
-    "check mine hp.learning_rate=fast": "must be a number, not 'fast'",
+    "check mine hp.learning_rate=fast": "hp.learning_rate is a number from 0.001 to 0.05, not 'fast'",
 }
 
 

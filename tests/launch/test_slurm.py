@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.launch import cluster, preflight, task
 from harness.launch.cluster import Largest, Limits
 from harness.launch.job_states import in_words, jobs
-from harness.launch.options import Resources, Slurm
+from harness.launch.launchers.slurm import Resources, Slurm
 from harness.launch.slurm import LedgerExecutor, arrays, missing, must_fit, preview, submit
 from harness.launch.task import somebody_runs, too_often
 from harness.ledger.jobs import (
@@ -66,7 +66,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, **by_command: str | Callable[..., s
 
 def test_one_array_for_each_shape_and_none_too_long(trials: list[TrialSpec]) -> None:
     large = [replace(t, workload=replace(t.workload, tier="gpu")) for t in trials]
-    launcher = Slurm(workloads={"gpu": Resources(gpus=1)})
+    launcher = Slurm(workloads={"gpu": {"gpus": 1}})
     mixed = [trial for pair in zip(trials, large, strict=True) for trial in pair]
     found = arrays(mixed, launcher, largest=2)
     assert [(a.resources.gpus, [t.study for t in a.trials]) for a in found] == [
@@ -91,7 +91,7 @@ def test_the_sbatch_file_is_the_golden_one(monkeypatch: pytest.MonkeyPatch) -> N
         python="apptainer exec image.sif python",
         extra=(("mail-type", "FAIL"), ("nice", 100)),
     )
-    launcher = Slurm(resources, array_parallelism=16, notice_s=120)
+    launcher = Slurm(**vars(resources), array_parallelism=16, notice_s=120)
     text = LedgerExecutor(Path("/ledger/jobs/one"), resources, launcher, 40).text()
     assert text.replace(str(PROJECT), "<project>") == GOLDEN.read_text()
 
@@ -170,7 +170,7 @@ def test_what_no_node_has(monkeypatch: pytest.MonkeyPatch, trials: list[TrialSpe
     answers(monkeypatch, sinfo="main*|gpu:4|8|16000\n")
     must_fit(trials, Slurm())
     with pytest.raises(UserError) as error:
-        must_fit(trials, Slurm(resources))
+        must_fit(trials, Slurm(**vars(resources)))
     assert says in str(error.value)
 
 
@@ -188,9 +188,9 @@ def test_ranks_that_cannot_be_shared_out(
     monkeypatch.setattr(cluster, "must_be_there", lambda: None)
     answers(monkeypatch, sinfo="main*|gpu:4|8|16000\n")
     several = [replace(trial, workload=replace(trial.workload, ranks=ranks)) for trial in trials]
-    must_fit(several, Slurm(Resources(nodes=1 if ranks == 3 else ranks)))
+    must_fit(several, Slurm(nodes=1 if ranks == 3 else ranks))
     with pytest.raises(UserError, match=says):
-        must_fit(several, Slurm(resources))
+        must_fit(several, Slurm(**vars(resources)))
 
 
 def test_no_slurm_here(project: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def test_a_dry_run_writes_nothing(monkeypatch: pytest.MonkeyPatch, trials: list[
     monkeypatch.setattr(SlurmExecutor, "affinity", classmethod(lambda cls: 2))
     ledger = tmp_path / "ledger"
     answers(monkeypatch, squeue="", scontrol="MaxArraySize = 3\n")
-    text = preview(trials, ledger, Slurm(Resources(partition="main")))
+    text = preview(trials, ledger, Slurm(partition="main"))
     assert "array 1 of 2: 3 trials on toy/cpu" in text
     assert "#SBATCH --array=0-1%2" in text
     assert not ledger.exists()

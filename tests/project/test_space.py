@@ -25,8 +25,8 @@ def space(folder: Path, text: str) -> Path:
 def test_the_default_point_and_values_given_by_hand(tmp_path: Path) -> None:
     axes = read_space(space(tmp_path, GOOD))
     assert axes.point({}) == {"learning_rate": 0.003, "beta2": 0.98, "warmup": 0.05, "every": 10, "shape": "cosine"}
-    given = axes.point({"learning_rate": 1, "every": 20.0, "shape": "linear"})
-    assert given["learning_rate"] == 1.0
+    given = axes.point({"learning_rate": 1e-3, "every": 20.0, "shape": "linear"})
+    assert given["learning_rate"] == 1e-3
     assert (given["every"], type(given["every"])) == (20, int)
     assert given["shape"] == "linear"
 
@@ -35,11 +35,12 @@ def test_the_default_point_and_values_given_by_hand(tmp_path: Path) -> None:
     ("given", "words"),
     [
         ({"learning_rat": 1}, "no hyperparameter 'learning_rat'.*did you mean 'learning_rate'"),
-        ({"learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
-        ({"learning_rate": float("nan")}, "must be a number"),
-        ({"learning_rate": True}, "must be a number"),
+        ({"learning_rate": "fast"}, "learning_rate is a number from 0.0001 to 0.01, not 'fast'"),
+        ({"learning_rate": 1}, "learning_rate is a number from 0.0001 to 0.01, not 1"),
+        ({"learning_rate": float("nan")}, "is a number"),
+        ({"learning_rate": True}, "is a number"),
         ({"every": 2.5}, "whole number"),
-        ({"shape": "cubic"}, "must be one of"),
+        ({"shape": "cubic"}, "is one of linear, cosine, not 'cubic'"),
     ],
 )
 def test_a_bad_point(tmp_path: Path, given: dict[str, object], words: str) -> None:
@@ -50,19 +51,28 @@ def test_a_bad_point(tmp_path: Path, given: dict[str, object], words: str) -> No
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("x: {scale: log, min: 1, max: 0.1, default: 1}", "space.yaml, x: min 1 is above max 0.1"),
+        ("x: {scale: log, min: 1, max: 0.1, default: 1}", "space.yaml, line 1, x: min 1 is above max 0.1"),
         ("x: {scale: lag, min: 1, max: 2, default: 1}", "unknown scale 'lag'; did you mean 'log'"),
-        ("x: {min: 1, max: 2, default: 1}", "unknown scale None"),
+        ("x: {min: 1, max: 2, default: 1}", "unknown scale null"),
         ("x: {scale: log, min: 0, max: 2, default: 1}", "min must be above 0"),
         ("x: {scale: one_minus_log, min: 0.5, max: 1, default: 0.9}", "max must be below 1"),
         ("x: {scale: log, min: 1, max: 2}", "'default' is missing"),
         ("x: {scale: log, min: 1, max: 2, defualt: 1}", "unknown key 'defualt'; did you mean 'default'"),
         ("x: {scale: categorical, values: [], default: 1}", "at least one value"),
-        ("x: {scale: categorical, values: [a, b], default: c}", "must be one of"),
+        ("x: {scale: categorical, values: [a, b], default: c}", "is one of a, b, not 'c'"),
         ("x: {scale: integer, min: 1.5, max: 2, default: 2}", "whole numbers"),
         ("x: 3", "not 3"),
         ("[1, 2]", "must list points"),
-        ("x: {scale: log", "is not YAML"),
+        ("x: {scale: log", "this is not YAML"),
+        ("y: 1\nx: {scale: log, min: 1, max: 2, default: 3}", "line 1, y: write"),
+        ("x: {scale: log, min: 1, max: 2, default: 3}", "line 1, default: x is a number from 1 to 2, not 3"),
+        ("x: {scale: log, min: 010, max: 20, default: 15}", "line 1: min: 010 has two meanings in YAML"),
+        (
+            "x:\n  scale: categorical\n  values: [on, 'off']\n  default: on",
+            "line 3: values: on has two meanings in YAML",
+        ),
+        ("x: {scale: log, min: 1, max: 2, default: 1}\nx: {scale: log, min: 1, max: 2, default: 1}", "line 2: 'x' is given twice"),
+        ("a-b: {scale: log, min: 1, max: 2, default: 1}", "'a-b' is no name in Python"),
     ],
 )
 def test_a_bad_space(tmp_path: Path, text: str, words: str) -> None:

@@ -95,13 +95,13 @@ def test_no_torch_is_imported(logs: Path) -> None:
     ("arguments", "words"),
     [
         ([], "give one folder with AlgoPerf logs, and targets=FILE"),
-        (["LOGS"], "give one folder with AlgoPerf logs, and targets=FILE"),
+        (["LOGS"], "targets= is missing: write targets=FILE"),
         (["LOGS", "LOGS", "TARGETS"], "give one folder with AlgoPerf logs, and targets=FILE"),
         (["LOGS", "TARGETS", "target=x"], "no option 'target'; did you mean 'targets'?"),
-        (["LOGS", "TARGETS", "studies=0"], "studies=0"),
-        (["LOGS", "TARGETS", "studies=some"], "studies=some"),
+        (["LOGS", "TARGETS", "studies=0"], "studies is a whole number from 1 to 1000, not 0"),
+        (["LOGS", "TARGETS", "studies=some"], "studies is a whole number from 1 to 1000, not 'some'"),
         (["LOGS", "targets=nowhere.json"], "targets=nowhere.json: cannot be read"),
-        (["nowhere", "TARGETS"], "nowhere: cannot be read"),
+        (["nowhere", "TARGETS"], "nowhere cannot be read"),
     ],
 )
 def test_bad_input_is_one_line(logs: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:

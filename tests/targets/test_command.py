@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from harness.cli import PROJECT, main
+from harness.commands.options import TrialOptions
 from harness.ledger.rows import read_rows
-from harness.project.config import RunOptions
 from harness.project.project import Project
-from harness.targets.runs import plan, run_all, to_run, with_target
+from harness.targets.runs import TargetSearch, plan, run_all, to_run, with_target
 from tests.conftest import SGD, Silent, World, import_submissions_here, write_toy
 from tests.targets.test_evidence import follows
 from tests.test_cli import WORKLOAD
@@ -41,7 +41,7 @@ def first_call(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
     world = make_project(tmp_path_factory.mktemp("project"), cache)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINISHLINE_CACHE", str(cache))
-        patch.setattr(RunOptions, "sandbox", "none")
+        patch.setattr(TrialOptions, "sandbox", "none")
         import_submissions_here(patch)
         patch.chdir(world.root)
         assert main(shlex.split(COMMAND), world.root) == 0
@@ -51,7 +51,7 @@ def first_call(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
 @pytest.fixture
 def here(first_call: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("FINISHLINE_CACHE", str(first_call.cache))
-    monkeypatch.setattr(RunOptions, "sandbox", "none")
+    monkeypatch.setattr(TrialOptions, "sandbox", "none")
     import_submissions_here(monkeypatch)
     monkeypatch.chdir(first_call.root)
     return first_call
@@ -61,6 +61,11 @@ def here(first_call: World, monkeypatch: pytest.MonkeyPatch) -> World:
 def found(here: World) -> dict:
     """The evidence that was written."""
     return yaml.safe_load((here.root / "configs" / "targets" / "toy-cpu.yaml").read_text())
+
+
+def search(here: World, trials: int, seeds: int) -> TargetSearch:
+    settings = {"seed": 1, "evaluation_period": 0.025, "sandbox": "auto"}
+    return plan(Project(here.root), "toy/cpu", ["one", "two"], trials=trials, seeds=seeds, **settings)
 
 
 def rows(here: World, stage: str, name: str, study: int, trial: int) -> list[float]:
@@ -149,14 +154,14 @@ def test_what_is_missing_is_run_again_and_comes_out_the_same(here: World) -> Non
     before = rows(here, "search", "two", 1, 2)
     (gone / "record.json").unlink()
     (gone / "evals.csv").unlink()
-    specs = list(plan(Project(here.root), "toy/cpu", ["one", "two"], 2, 3, 1).search())
+    specs = list(search(here, 2, 3).search())
     assert to_run(specs, here.root / "ledgers" / "search") == 1
     assert main(shlex.split(COMMAND), here.root) == 0
     assert rows(here, "search", "two", 1, 2) == before
 
 
 def test_more_points_and_seeds_only_add(here: World) -> None:
-    few, many = (plan(Project(here.root), "toy/cpu", ["one", "two"], n, m, 1) for n, m in ((2, 3), (5, 7)))
+    few, many = (search(here, n, m) for n, m in ((2, 3), (5, 7)))
     more = {(s.submission, s.trial): s for s in many.search()}
     assert all(more[s.submission, s.trial] == s for s in few.search())
     assert len(more) == 10
@@ -175,17 +180,16 @@ MISTAKES = {
     "targets workload=toy/cpi out=new": "no workload 'toy/cpi'; did you mean 'toy/cpu'?",
     "targets workload=toy/cpu": "out= is missing",
     "targets out=new": "workload= is missing",
-    f"{RUN} trials=0": "trials must be at least 1, not 0",
-    f"{RUN} seeds=0": "seeds must be at least 1, not 0",
+    f"{RUN} trials=0": "trials is a whole number from 1 to 1000, not 0",
+    f"{RUN} seeds=0": "seeds is a whole number from 1 to 1000, not 0",
     f"{RUN} trials=many": "'many'",
-    f"{RUN} trials=2.5": "2.5",
+    f"{RUN} trials=2.5": "'2.5'",
     f"{RUN} trails=3": "no option 'trails'; did you mean 'trials'?",
-    f"{RUN} seeds": "'seeds' is not an option",
-    f"{RUN} submissions=[one,one]": "submissions must be a list of different names",
-    f"{RUN} submissions=[]": "submissions must be a list of different names",
-    f"{RUN} submissions=one": "submissions",
+    f"{RUN} seeds": "'seeds' has no value: write seeds=N",
+    f"{RUN} submissions=[one,one]": "submissions is a list of different names, at least one, and names 'one' twice",
+    f"{RUN} submissions=[]": "submissions is a list of different names, at least one, not '[]'",
     f"{RUN} submissions=[oen]": "no submission 'oen'; did you mean 'one'?",
-    f"{RUN} submissions=[": "targets: ",
+    f"{RUN} submissions=[": "submissions is a list that is not closed: '['",
     f"{RUN} submissions=[listed] trials=3": "lists 2 points, but 3 are to be drawn",
 }
 

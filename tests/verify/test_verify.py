@@ -275,7 +275,7 @@ def test_verify_makes_missing_data(honest: World, tmp_path: Path) -> None:
 
 WRONG = {
     "verify": "give the folder of at least one ledger",
-    "verify nowhere": "no folder nowhere",
+    "verify nowhere": "nowhere cannot be read: there is no such folder",
     "verify workloads": "no trial in it",
     "verify ledger out=x": "no option 'out'",
     "verify ledger key=nowhere": "key=nowhere cannot be read",

@@ -8,14 +8,10 @@ sessions; 12 and 13 for those of valid and test, or what a salt says.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.salt import split_seed
-
-if TYPE_CHECKING:
-    from workloads.click.workload import DataConfig
 
 WORLD_SEED = 7
 SPLIT_SEEDS = {"train": 11, "valid": 12, "test": 13}
@@ -39,21 +35,28 @@ class World:
     """Cumulative popularity: the query of popularity rank r is asked in proportion to 1 / r."""
 
 
-def make_world(config: DataConfig) -> World:
-    """Returns the documents, their attraction, the logging ranker and the users' patience."""
+def make_world(*, queries: int, documents: int, features: int, ranks: int) -> World:
+    """Returns the documents, their attraction, the logging ranker and the users' patience.
+
+    Args:
+        queries: Q.
+        documents: C, the candidates of a query.
+        features: D.
+        ranks: K, how many of the candidates are shown.
+    """
     rng = np.random.Generator(np.random.PCG64(WORLD_SEED))
-    documents = (config.queries, config.documents)
-    features = rng.standard_normal((config.queries * config.documents, config.features), dtype=np.float32)
-    inner = rng.normal(0, 1.5 / 4, (config.features, 32)).astype(np.float32)
-    teacher = np.tanh(features @ inner) @ rng.normal(0, 1, 32)
-    relevance_QC = 1.2 * ((teacher - teacher.mean()) / teacher.std()).reshape(documents)
-    hidden_QC = rng.normal(0, 1.2, documents)
-    popularity = 1 / np.arange(1, config.queries + 1)
+    shape = (queries, documents)
+    features_ID = rng.standard_normal((queries * documents, features), dtype=np.float32)
+    inner = rng.normal(0, 1.5 / 4, (features, 32)).astype(np.float32)
+    teacher = np.tanh(features_ID @ inner) @ rng.normal(0, 1, 32)
+    relevance_QC = 1.2 * ((teacher - teacher.mean()) / teacher.std()).reshape(shape)
+    hidden_QC = rng.normal(0, 1.2, shape)
+    popularity = 1 / np.arange(1, queries + 1)
     return World(
-        features=features,
+        features=features_ID,
         attraction_QC=sigmoid(-1.5 + relevance_QC + hidden_QC).astype(np.float32),
         ranker_QC=(0.6 * (relevance_QC - 1.5) + 0.3 * hidden_QC).astype(np.float32),
-        examination_KK=examination(config.ranks).astype(np.float32),
+        examination_KK=examination(ranks).astype(np.float32),
         query_cdf_Q=np.cumsum(popularity / popularity.sum()),
     )
 

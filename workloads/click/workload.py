@@ -61,12 +61,13 @@ class ClickModel(Workload):
         """Simulates the sessions; the features are shared, the true probabilities stay with the held-out splits."""
         from workloads.click.data import make_split, make_world
 
-        world = make_world(self.data_config)
+        sizes = self.data_config
+        world = make_world(queries=sizes.queries, documents=sizes.documents, features=sizes.features, ranks=sizes.ranks)
         write_columns(folder / "shared", {"features": world.features})
-        train = make_split(world, "train", self.data_config.train_sessions)
+        train = make_split(world, "train", sizes.train_sessions)
         write_columns(folder / "train", {"ids": train["ids"], "clicks": train["clicks"]})
         for split in ("valid", "test"):
-            write_columns(folder / split, make_split(world, split, self.data_config.held_out_sessions, salt))
+            write_columns(folder / split, make_split(world, split, sizes.held_out_sessions, salt))
 
     def load(self, folder: Path, split: str) -> ClickData:
         """Returns one split and the features of all ids."""

@@ -1,0 +1,1 @@
+"""The kinds of values that options and fields have, and how they are declared."""
