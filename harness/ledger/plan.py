@@ -24,7 +24,7 @@ class PlannedSubmission:
     name: str
     path: str
     source_hash: str
-    points: tuple[Mapping[str, float | int | str | bool], ...]
+    points: tuple[Mapping[str, float | int | str | bool | list[Any]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)

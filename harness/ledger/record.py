@@ -80,7 +80,7 @@ class Record:
     study: int
     trial: int
     seed: int
-    hp: Mapping[str, float | int | str | bool]
+    hp: Mapping[str, float | int | str | bool | list[Any]]
     verdict: Verdict
     reason: str
     reached: Row | None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError
 from harness.ledger.paths import TrialKey
@@ -18,7 +19,7 @@ class TrialSpec:
     submission: str
     submission_path: str
     source_hash: str
-    hp: Mapping[str, float | int | str | bool]
+    hp: Mapping[str, float | int | str | bool | list[Any]]
     workload: WorkloadConfig
     workload_path: str
     ruleset: str

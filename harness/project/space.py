@@ -198,9 +198,14 @@ def _listed(file: YamlFile, points: list[Any]) -> SearchSpace:
             _must_be_a_value(where, name, value)
     for name in names:
         _must_be_a_name(file, name)
-    values = {name: tuple(dict.fromkeys(point[name] for point in points)) for name in names}
+    values = {name: _different([point[name] for point in points]) for name in names}
     axes = tuple(Hyperparameter(str(name), "categorical", None, None, values[name], points[0][name]) for name in names)
     return SearchSpace(file.path, axes, tuple(points))
+
+
+def _different(values: list[Value]) -> tuple[Value, ...]:
+    """Each value once, in order; a list cannot be the key of a dict."""
+    return tuple(value for number, value in enumerate(values) if value not in values[:number])
 
 
 def _axis(file: YamlFile, name: str, fields: Any) -> Hyperparameter:
@@ -238,8 +243,11 @@ def _must_be_a_name(file: YamlFile, name: str) -> None:
 
 
 def _must_be_a_value(where: str, name: str, value: Any) -> None:
-    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise UserError(f"{where}: {name}: a value is a finite number, text, true or false, not {shown(value)}")
+    if isinstance(value, list):
+        for item in value:
+            _must_be_a_value(where, name, item)
+    elif not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise UserError(f"{where}: {name}: a value is a finite number, text, true or false, or a list of these, not {shown(value)}")
 
 
 def _check_range(where: str, scale: str, low: Any, high: Any) -> None:

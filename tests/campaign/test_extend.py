@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.campaign.extend import ledger_and_plan
+from harness.campaign.plan import specs
 from harness.cli import main
 from harness.commands.launch import request
 from harness.commands.options import LaunchOptions
@@ -40,7 +41,7 @@ def test_a_changed_ruleset_has_a_name_of_its_own(project: World, capsys: pytest.
     plan = planned(project, *FIRST, "ruleset.budget_factor=3")
     assert plan.ruleset.name == "self+budget_factor=3"
     assert plan.ruleset.budget_factor == 3
-    (spec, *_) = plan.trials(Project(project.root))
+    (spec, *_) = specs(plan, Project(project.root))
     assert spec.ruleset == "self+budget_factor=3"  # what the board shows
     assert planned(project, *FIRST, "ruleset.budget_factor=3") == plan
     assert planned(project, "out=ledger") == plan
