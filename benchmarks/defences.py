@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/defences.py [WORDS of one defence]
 
-A defence is marked in the code of harness/trial by a comment, `# defence: NAME`, at the end of a statement's first line or in the line
+A defence is marked in the code of harness/ by a comment, `# defence: NAME`, at the end of a statement's first line or in the line
 above it. Without it a condition is never true, and any other statement does nothing. One without which everything still passes is either
 a second line behind another one or untested; they are listed at the end.
 """
@@ -67,9 +67,9 @@ class Defence:
 
 
 def defences() -> dict[str, Defence]:
-    """Returns what is marked in harness/trial, by name; a name that is there twice counts once."""
+    """Returns what is marked in harness/, by name; a name that is there twice counts once."""
     found = {}
-    for file in sorted((PROJECT / "harness" / "trial").glob("*.py")):
+    for file in sorted((PROJECT / "harness").rglob("*.py")):
         for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
             if token.type == tokenize.COMMENT and token.string.startswith(MARK):
                 alone = not token.line[: token.start[1]].strip()

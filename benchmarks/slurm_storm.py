@@ -58,9 +58,7 @@ class Storm:
         """Does one thing to one of the running trials (folder -> job, node), if any fault is left."""
         fault = next((name for name, left in self.faults.items() if left), None)
         calm = {node for _, node in running.values() if time.monotonic() - self.nodes.get(node, -CALM_S) >= CALM_S}
-        targets = {
-            folder: where for folder, where in running.items() if folder not in self.reached and where[1] in calm and "steady" in folder
-        }
+        targets = {folder: where for folder, where in running.items() if folder not in self.hit and where[1] in calm and "steady" in folder}
         if fault is None or not targets:
             return
         folder, (job, node) = next(iter(targets.items()))
@@ -76,7 +74,7 @@ class Storm:
             if "DOWN" in state_of(node):  # else it has come back by itself
                 slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.faults[fault] -= 1
-        self.reached[folder], self.nodes[node] = fault, time.monotonic()
+        self.hit[folder], self.nodes[node] = fault, time.monotonic()
 
 
 def storm(root: Path, cache: Path, trials: int, faults: Counter[str]) -> tuple[list[str], dict[str, str]]:

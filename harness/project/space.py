@@ -24,7 +24,7 @@ from harness.project.yaml_file import YamlFile, read_yaml
 from harness.values.kinds import Kind, Number, Whole, Wrong, shown, unquoted
 
 Value = Any
-"""A number, string or boolean; in a list of points also lists and dicts of them."""
+"""A finite number, text or boolean; in a list of points also a list of these."""
 SCALES = ("linear", "log", "one_minus_log", "integer", "categorical")
 
 

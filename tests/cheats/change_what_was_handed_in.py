@@ -5,23 +5,24 @@ sandbox: none
 checkpoints: always
 """
 
+import builtins
 import mmap
 import os
 
 from tests.cheat_kit import SGD, attempt
 
-kept = []
+builtins.kept = []  # not the module's own: its globals are part of the state, which may not change so
 
 
 class Cheat(SGD):
     def setup(self):
         super().setup()
         create = os.memfd_create
-        os.memfd_create = lambda *given: kept.append(create(*given)) or os.dup(kept[-1])
+        os.memfd_create = lambda *given: builtins.kept.append(create(*given)) or os.dup(builtins.kept[-1])
 
     def on_eval(self, evaluation):
         super().on_eval(evaluation)
-        for file in kept[-3:]:
+        for file in builtins.kept[-3:]:
             attempt("write", lambda file=file: os.pwrite(file, b"better", 100))
             attempt("cut", lambda file=file: os.ftruncate(file, 0))
             attempt("map", lambda file=file: mmap.mmap(file, 8))

@@ -240,4 +240,4 @@ def test_a_bad_space_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_finding_is_one_line() -> None:
-    assert str(Finding("warning", "submission.py", 12, "does this", "mind it")) == "look   submission.py:12: does this -- mind it"
+    assert str(Finding("warning", "submission.py", 12, "does this", "mind it")) == "warning  submission.py:12: does this -- mind it"

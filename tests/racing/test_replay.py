@@ -75,7 +75,7 @@ def test_fewer_studies(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_board_that_changes_is_told_and_fails(logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.racing.race.MAX_TAU", 1.5)
+    monkeypatch.setattr("harness.racing.race.is_cut", lambda time, best: time > 1.5 * best)
     for study in (1, 2, 3):
         log(logs, "middle", study, 1, 1080.0, end=1080.0)
     assert main(["replay", str(logs), f"targets={logs.parent / 'targets.json'}"]) == 1

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from harness.ledger.spec import TrialSpec
 from harness.trial.messages import (
     MAX_DESCRIPTORS,
     MAX_PACKET_BYTES,
@@ -27,7 +28,23 @@ from harness.trial.messages import (
 )
 from harness.trial.runner_process import RunnerProcess
 from harness.workload import Evaluation
+from tests.score.builders import WORKLOAD
 
+SPEC = TrialSpec(
+    campaign=None,
+    submission="s",
+    submission_path="/s",
+    source_hash="0",
+    hp={"learning_rate": 0.1, "betas": [0.9, 0.99], "name": "x"},
+    workload=WORKLOAD,
+    workload_path="/w",
+    ruleset="self",
+    budget_s=60.0,
+    evaluate_every=320,
+    study=1,
+    trial=1,
+    seed=1,
+)
 TO_REFEREE = [
     Ready(pass_s=0.1),
     RankState(rank=3),
@@ -35,7 +52,7 @@ TO_REFEREE = [
     Failed(verdict="crashed", reason="why\nso"),
 ]
 TO_RUNNER = [
-    Task(spec={"a": 1}, memory_bytes=1, workload="w", source="s", data="d", scratch="x"),
+    Task(spec=SPEC, memory_bytes=1, workload="w", source="s", data="d", scratch="x"),
     Resume(time_s=1.5, evaluation=Evaluation(0.1, float("inf"))),
     Resume(time_s=0.0),
     Checkpoint(),
