@@ -13,7 +13,7 @@ race: env
 	$(BIN)/finishline score $(RACE) out=$(RACE)/board
 
 test: env
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: env
 	$(BIN)/ruff check .
