@@ -63,7 +63,7 @@ def with_callbacks(display: TrialCallback, log: str, ledger: Path, console: Cons
     if log == "wandb":
         from harness.callbacks.wandb import WandbCallback
 
-        callbacks.append(WandbCallback(ledger, partial(console.print, soft_wrap=True, markup=False)))
+        callbacks.append(WandbCallback(ledger, partial(console.print, soft_wrap=True)))
     with ExitStack() as stack:
         for callback in callbacks:
             stack.callback(callback.close)

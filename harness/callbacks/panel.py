@@ -89,9 +89,9 @@ class Panel:
             self._status[number] = what["status"]
             if self._live is None and time.monotonic() - self._shown_s.get(number, 0.0) >= PLAIN_EVERY_S:
                 self._shown_s[number] = time.monotonic()
-                self._console.print(what["status"], soft_wrap=True, markup=False)
+                self._console.print(what["status"], soft_wrap=True)
         else:
-            self._console.print(line, soft_wrap=True, markup=False)
+            self._console.print(line, soft_wrap=True)
         if self._live is not None:
             lines = [self._status[number] for number in sorted(self._status)]
             self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-
+from harness.base.output import new_console
 from harness.callbacks.callback_list import with_callbacks
 from harness.callbacks.display import Display
 from harness.campaign.plan import single_point, single_trial
@@ -38,7 +37,7 @@ def main(given: CalibrateOptions, project: Project) -> int:
     submission = single_point(project, given.submission, {}, PATIENCE)
     check_importable(Path(submission.path), given.sandbox)
     ledger = (given.out or Path(f"results/calibrate/{datetime.now():%Y%m%d-%H%M%S}-{name}")).absolute()
-    console = Console(highlight=False)
+    console = new_console()
     with with_callbacks(Display(console, len(workloads)), given.log, ledger, console) as callback:
         records = {w.id: _run(project, submission, w, given, ledger, callback) for w in workloads}
     calibration = Calibration(

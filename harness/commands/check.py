@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
+from harness.base.output import new_console
 from harness.check.finding import Finding
 from harness.check.folder import check_space
 from harness.check.lint import lint
@@ -17,7 +18,7 @@ COLOURS = {"error": "red", "warning": "yellow"}
 
 def main(given: CheckOptions, project: Project) -> int:
     """Prints what was found, one line each; returns 1 when a rule is broken, else 0."""
-    console = Console(highlight=False)
+    console = new_console()
     if given.target in project.workload_ids():
         return _check_workload(given, project, console)
     folder = project.submission_folder(given.target)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from harness.base.output import new_console
 from harness.campaign.extend import CampaignRequest, ledger_and_plan, publish
 from harness.campaign.pending import is_pending, withdraw
 from harness.campaign.plan import specs
 from harness.campaign.status import read_status
 from harness.commands.options import LaunchOptions
-from harness.errors import UserError
+from harness.errors import UserError, resumable
 from harness.launch.launcher import Work
 from harness.ledger.plan import Plan
 from harness.ledger.spec import TrialSpec
@@ -29,14 +28,14 @@ def main(given: LaunchOptions, project: Project) -> int:
 
     for submission in plan.submissions:
         check_importable(Path(submission.path), given.sandbox)
-    console = Console(highlight=False)
+    console = new_console()
     due = due_trials(project, plan, ledger, given.retries)
     words = cost(plan, due, ledger, given)
     given.launcher.must_fit(due)
     if given.dry_run:
         console.print(words, soft_wrap=True)
         if preview := given.launcher.preview(due, ledger):
-            console.print(preview, soft_wrap=True, markup=False)
+            console.print(preview, soft_wrap=True)
         return 0
     if given.salt:
         keep_salt(read_salt(given.salt), cache_root())
@@ -48,7 +47,9 @@ def main(given: LaunchOptions, project: Project) -> int:
     console.print(cost(plan, due, ledger, given), soft_wrap=True)
     total = len(list(specs(plan, project)))
     work = Work(due=due, total=total, ledger=ledger, retries=given.retries, log=given.log, console=console)
-    if said := given.launcher.launch(work):
+    with resumable(given.out):
+        said = given.launcher.launch(work)
+    if said:
         console.print(said, soft_wrap=True)
     if given.key is not None:
         from harness.commands.sign import sign_ledger

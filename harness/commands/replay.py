@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rich.console import Console
 from rich.table import Table
 
+from harness.base.output import new_console
 from harness.commands.options import ReplayOptions
 from harness.errors import UserError
 from harness.ledger.paths import TrialKey
@@ -140,7 +140,7 @@ def compare(whole: Board, raced: Board) -> dict[str, list[str]]:
 
 
 def _print(outcomes: Sequence[Outcome], trials: int, hours: float) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console = new_console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(f"{trials} trials, {hours:,.1f} hours in full: each up to its target, or the end of its log")
     table = Table("policy", "hours run", "saved", *RULES, "not started", "board", "rules=algoperf")
     for o in outcomes:

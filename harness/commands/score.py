@@ -3,8 +3,7 @@
 import sys
 from dataclasses import fields
 
-from rich.console import Console
-
+from harness.base.output import new_console
 from harness.commands.options import ScoreVerbOptions
 from harness.project.project import Project
 from harness.report import board_table, write_board
@@ -19,7 +18,7 @@ def main(given: ScoreVerbOptions, project: Project) -> int:
     board = score_board(results, ScoreOptions(**{field.name: getattr(given, field.name) for field in fields(ScoreOptions)}))
     out = (given.out or given.ledgers[0] / "board").absolute()
     write_board(board, out)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console = new_console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(board_table(board))
     console.print(f"board: {out}", soft_wrap=True)
     return 0

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from harness.base.output import new_console
 from harness.commands.options import SignOptions
 from harness.errors import UserError
 from harness.ledger.plan import read_plan
@@ -16,7 +15,7 @@ from harness.verify.trial import find
 def main(given: SignOptions, project: Project) -> int:
     """Signs a ledger whose hashes and plan hold, and prints what was signed."""
     words = sign_ledger(given.ledger, project, given.key, incomplete=given.incomplete, again=given.again)
-    Console(highlight=False).print(words, soft_wrap=True)
+    new_console().print(words, soft_wrap=True)
     return 0
 
 

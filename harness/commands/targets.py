@@ -4,8 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.base.output import new_console
 from harness.commands.options import TargetsOptions, TrialOptions
 from harness.data import cache_root
+from harness.errors import resumable
 from harness.ledger.spec import TrialSpec
 from harness.project.project import Project
 from harness.targets.arithmetic import best_run, meets, propose, validation_target
@@ -29,11 +31,12 @@ def main(given: TargetsOptions, project: Project) -> int:
     )
     for submission in search.submissions:
         check_importable(Path(submission.path), search.sandbox)
-    console = Console(highlight=False)
-    evidence = find_target(search, given.out.absolute(), _command(given), console)
+    console = new_console()
+    with resumable(given.out):
+        evidence = find_target(search, given.out.absolute(), _command(given), console)
     path = evidence_path(project.configs, search)
     write_evidence(path, evidence)
-    console.print(in_words(evidence, path), soft_wrap=True, markup=False)
+    console.print(in_words(evidence, path), soft_wrap=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.base.output import new_console
 from harness.commands.options import VerifyOptions
 from harness.data import cache_root
 from harness.ledger.signature import read_public_key
@@ -21,7 +22,7 @@ def main(given: VerifyOptions, project: Project) -> int:
     salt = keep_salt(read_salt(given.salt), cache_root()) if given.salt else None
     found = find(given.ledgers)
     total = len(found.trials) + len(found.damaged)
-    console = Console(highlight=False)
+    console = new_console()
     done: list[Verified] = []
     with console.status("verifying") as status:
         for outcome in verify(found, project, cache_root(), key, salt):

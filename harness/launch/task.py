@@ -10,8 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from harness.base.output import new_console
 from harness.callbacks.callback_list import CallbackList, with_callbacks
 from harness.callbacks.display import Display
 from harness.callbacks.panel import Relayed
@@ -44,7 +43,7 @@ def work(batch: Batch) -> int:
     die_with_parent()
     try:
         with PreemptionHandler(lambda: GRACE_S) as notice:
-            _run(batch.trials, batch, notice, display=Relayed(Console()))
+            _run(batch.trials, batch, notice, display=Relayed(new_console()))
     except KeyboardInterrupt:
         return 130
     return 0
@@ -130,7 +129,7 @@ def _run(
     nodes: NodeCoordinator | None = None,
     display: Display | None = None,
 ) -> None:
-    console = Console(highlight=False)
+    console = new_console()
     with with_callbacks(display or Display(console), batch.log, batch.ledger, console) as callback:
         run_due(trials, batch.ledger, cache_root(), CallbackList([callback, notice]), batch.retries, nodes)
 
