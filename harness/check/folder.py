@@ -21,8 +21,10 @@ def check_files(folder: Path) -> Iterator[Finding]:
             yield Finding("warning", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
         elif b"\0" in path.read_bytes():
             yield Finding("warning", name, 0, "is no text", "a submission is read by everybody")
-    if not (folder / "README.md").is_file():
-        yield Finding("error", "README.md", 0, "is missing", "say what the method is, in a few lines, and cite its source")
+    readme = folder / "README.md"
+    if not readme.is_file() or not readme.read_bytes().strip():
+        what = "is empty" if readme.is_file() else "is missing"
+        yield Finding("error", "README.md", 0, what, "say what the method is, in a few lines, and cite its source")
 
 
 def check_space(folder: Path) -> tuple[SearchSpace | None, list[Finding]]:

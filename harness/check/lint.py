@@ -4,6 +4,7 @@ from pathlib import Path
 
 from harness.check.finding import Finding
 from harness.check.folder import check_files, check_hyperparameters, check_length, check_space
+from harness.check.hooks import misspelt_hooks
 from harness.check.identity import identity
 from harness.check.names import imports, references
 from harness.check.source import Source, parse
@@ -12,7 +13,7 @@ from harness.check.waits import waits
 from harness.check.writes import writes
 from harness.trial.source import files
 
-RULES = (imports, references, writes, identity, start, waits)
+RULES = (imports, references, writes, identity, start, waits, misspelt_hooks)
 
 
 def lint(folder: Path) -> list[Finding]:
@@ -22,7 +23,7 @@ def lint(folder: Path) -> list[Finding]:
     for path in (path for path in files(folder) if path.suffix == ".py"):
         name = path.relative_to(folder).as_posix()
         try:
-            sources.append(parse(name, path.read_text()))
+            sources.append(parse(name, path.read_text(encoding="utf-8-sig")))
         except SyntaxError as error:
             found.append(Finding("error", name, error.lineno or 0, f"is not Python: {error.msg}", "mend it first"))
         except ValueError as error:

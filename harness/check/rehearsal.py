@@ -120,6 +120,11 @@ class Session:
         """Returns a copy of parameters and buffers."""
         return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
+    def rates(self) -> tuple[float, ...]:
+        """Returns the learning rate of every parameter group of `self.optimizer`, if it is an optimizer."""
+        groups = getattr(getattr(self.submission, "optimizer", None), "param_groups", [])
+        return tuple(float(group["lr"]) for group in groups if "lr" in group)
+
     def is_finite(self) -> bool:
         """Whether no parameter has become inf or NaN."""
         return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
@@ -180,12 +185,13 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
     with report.stage("setup", vital=True):
         session = begin(kind, hp)
         session.guard.check()
-    before, loss_before = session.weights(), session.loss()
+    before, loss_before, rates = session.weights(), session.loss(), {session.rates()}
     if changed := changed_weights(fresh_model(workload).state_dict(), before):
         report.find("warning", f"setup() changes weights: {some(changed)}", "training starts from the weights that the workload made")
     with report.stage(f"the first {STEPS} steps", vital=True):
         session.advance(STEPS)
         session.guard.check()
+    rates.add(session.rates())
     learns(session, before, loss_before, report)
     with report.stage("eval_weights"):
         swaps_back(session, report)
@@ -202,6 +208,12 @@ def rehearse(folder: Path, hp: Mapping[str, Any], report: Report) -> None:
     with report.stage("the steps up to half of the horizon"):
         session.advance(max(1, half - session.steps) + (half - session.steps) % 2)
         session.guard.check()
+        if not session.is_finite():
+            advice = "it trains at first and then blows up: lower the rate, clip, or divide with an epsilon"
+            report.find("error", f"the weights are not finite after {session.steps} of {session.submission.horizon} steps", advice)
+        if len(rates) == 1 and rates == {session.rates()}:
+            what = f"the learning rate is the same after 0, {STEPS} and {session.steps} steps"
+            report.find("warning", what, "is a schedule missing, or never stepped?")
         if session.done_at is not None and session.done_at < half:
             what = f"done() is true after {session.done_at} steps of a horizon of {session.submission.horizon}"
             report.find("warning", what, "the trial ends there: is that meant?")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,18 @@ def trial_run(folder: Path, hp: Mapping[str, float | int | str | bool], limit_s:
             _kill(process)
         lines = _read(scratch / REPORT)
         said = (scratch / "log.txt").read_text(errors="replace").strip().splitlines()
-    found = [Finding(**line["finding"]) for line in lines if "finding" in line]
+    found = [_as_seen_outside(Finding(**line["finding"]), box.mounts) for line in lines if "finding" in line]
     if not any("finished" in line for line in lines):
         stages = [line["stage"] for line in lines if "stage" in line] or ["the start"]
         what = late or f"ended the process that ran it (exit code {code}{f', last words: {said[-1]}' if said else ''})"
         advice = "a step takes milliseconds here: look for a loop or a wait" if late else "a submission raises, it never ends the process"
         found.append(Finding("error", "submission.py", 0, f"{what}, during {stages[-1]}", advice))
     return found
+
+
+def _as_seen_outside(finding: Finding, inside: Mounts) -> Finding:
+    """Returns a finding without the sandbox's own paths."""
+    return replace(finding, what=finding.what.replace(f"{inside.source}/", ""), advice=finding.advice.replace(f"{inside.source}/", ""))
 
 
 def _read(report: Path) -> list[dict[str, Any]]:

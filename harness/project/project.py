@@ -1,5 +1,6 @@
 """The tree of a project: which workloads and submissions there are, and where."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from harness.project.compose import compose
 from harness.project.fields import checked
 from harness.values.kinds import shown
 from harness.workload import WorkloadConfig
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+NAME_RULE = "it takes letters, digits, '_', '-' and '.', and does not begin with '-' or '.', since it names folders and rows of tables"
 
 
 @dataclass(frozen=True)
@@ -89,4 +93,6 @@ class Project:
             raise UserError(f"no submission {shown(name)}{suggest(name, self.submission_names())}")
         if not (folder / "submission.py").is_file():
             raise UserError(f"no submission.py in {folder}: a submission is a folder with submission.py, space.yaml and README.md")
+        if not NAME.fullmatch(folder.absolute().name):
+            raise UserError(f"{shown(folder.absolute().name)} is no name for a submission: {NAME_RULE}")
         return folder.absolute()

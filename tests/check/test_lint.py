@@ -239,5 +239,20 @@ def test_a_bad_space_is_an_error(tmp_path: Path) -> None:
     assert any(f.level == "error" and "min 2 is above max 1" in f.what for f in lint(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("method", "hook"), [("evalWeights", "eval_weights"), ("setUp", "setup"), ("on_evaluation", None), ("batchsize", "batch_size")]
+)
+def test_a_misspelt_hook(tmp_path: Path, method: str, hook: str | None) -> None:
+    found = [f for f in findings(tmp_path, HONEST + f"\n    def {method}(self):\n        pass\n") if "never calls" in f.what]
+    assert [f.advice for f in found] == ([f"did you mean {hook}()?"] if hook else [])
+
+
+def test_an_empty_readme_and_a_byte_order_mark(tmp_path: Path) -> None:
+    findings(tmp_path, HONEST)
+    (tmp_path / "README.md").write_text(" \n")
+    (tmp_path / "submission.py").write_text(HONEST, encoding="utf-8-sig")
+    assert [(f.level, f.file, f.what) for f in lint(tmp_path) if f.level == "error"] == [("error", "README.md", "is empty")]
+
+
 def test_a_finding_is_one_line() -> None:
     assert str(Finding("warning", "submission.py", 12, "does this", "mind it")) == "warning  submission.py:12: does this -- mind it"

@@ -28,6 +28,7 @@ CALLS = itertools.count()
 class Base(Submission):
     def setup(self):
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.hp.learning_rate, momentum=0.9)
+        self.schedule = warmup_then_linear(self.optimizer, 0.05, self.horizon)
 
 class Mine(Base):
 """
@@ -57,6 +58,22 @@ BROKEN = {
         "def select(self, stream):\n    return stream._workload.batch(stream._data, torch.arange(16), None)",
         "error",
         "took no examples from the stream",
+    ),
+    "blows up late": (
+        """
+        def step(self, batch):
+            super().step(batch)
+            self.made = getattr(self, "made", 0) + 1
+            if self.made == 50:
+                self.model.get_parameter("gain").data.fill_(float("nan"))
+        """,
+        "error",
+        "the weights are not finite after",
+    ),
+    "no schedule": (
+        "def setup(self):\n    super().setup()\n    self.schedule = None",
+        "warning",
+        "the learning rate is the same after 0, 10 and",
     ),
     "a role is forgotten": (
         """
