@@ -1,6 +1,6 @@
 """How honest is a board? Simulated campaigns whose truth is known, scored as real ones are.
 
-    python benchmarks/coverage.py [--boards 1000] [--markdown]
+    .venv/bin/python -m benchmarks.coverage [--boards 1000] [--markdown]
 
 Run-to-run spread and near misses are those of the published AlgoPerf v0.5 logs: study times vary by about 5 %, one cell in ten hits in
 some studies only (as the published 14 split cells do: mostly 4 of 5, some 3, 2 or 1 of 5), and 18 % of cells never hit. The truth of a cell

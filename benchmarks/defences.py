@@ -1,6 +1,6 @@
 """Takes the referee's defences away, one at a time, in a copy of the project, and looks whether a test notices.
 
-    .venv/bin/python benchmarks/defences.py [WORDS of one defence]
+    .venv/bin/python -m benchmarks.defences [WORDS of one defence]
 
 A defence is marked in the code of harness/ by a comment, `# defence: NAME`, at the end of a statement's first line or in the line
 above it. Without it a condition is never true, and any other statement does nothing. One without which everything still passes is either

@@ -1,6 +1,6 @@
 """Steps per second inside a trial against a bare PyTorch loop: same model, data, batch and optimizer.
 
-    .venv/bin/python benchmarks/overhead.py [pairs=5] [workload/tier ...]
+    .venv/bin/python -m benchmarks.overhead [pairs=5] [workload/tier ...]
 
 Each pair runs both in fresh processes, one after the other, and changes their order from pair to pair. Off-clock time is left out of both.
 Prints the ratio of each pair and the median; above 1 the trial is the faster one.

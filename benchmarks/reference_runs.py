@@ -1,7 +1,7 @@
 """Prints the table of docs/reference_runs.md from a ledger: steps and seconds to the target, study by study, and their spread.
 
 .venv/bin/finishline launch submissions=[nadamw,adamw_linear_zero] workloads=[lm/cpu,vit/cpu,resnet/cpu,click/cpu] out=results/reference
-.venv/bin/python benchmarks/reference_runs.py results/reference
+.venv/bin/python -m benchmarks.reference_runs results/reference
 """
 
 import json

@@ -1,6 +1,6 @@
 """Does the difficulty of a workload depend on the salt? One run, evaluated on splits drawn under several salts.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/salts.py [salts=3] [workload/tier ...]
+    .venv/bin/python -m benchmarks.salts [salts=3] [workload/tier ...]
 
 Trains nadamw at its default point in a bare loop and evaluates the weights twice on both held-out splits, drawn with the public seed and
 under each salt: where they reach the validation target, as a trial would end, and at the end of the schedule. Only the second comparison is
