@@ -9,6 +9,10 @@ is its median over infinitely many studies, that of a score follows from these. 
 * planted: entries in a planted order, from the fastest to one that takes 1.65 x as long, each better or worse on single workloads.
 * equal: all entries are the same; any claim is false.
 * faster: as equal, but one entry takes 10 % less time for the same work (its times are divided by 1.1).
+* reaches: as equal and without near misses, but every second workload is reached by the first entry alone, which takes 1.5 x as long as the
+  others elsewhere.
+
+`stopped` is the share of studies that racing stops, at a time drawn evenly from nothing to what they would have taken.
 """
 
 import argparse
@@ -35,6 +39,7 @@ class SubmissionContext:
     workloads: int
     studies: int
     split: float = SPLIT
+    stopped: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +81,33 @@ def make_truth(setting: SubmissionContext, rng: np.random.Generator) -> Truth:
         chances[:] = chances[0]
     if setting.kind == "faster":
         log_times[0] -= np.log(1.1)
+    if setting.kind == "reaches":
+        chances[:] = 1.0
+        chances[1:, ::2] = 0.0
+        log_times[0] += np.log(1.5)
     return Truth(log_times, chances)
 
 
-def make_table(truth: Truth, studies: int, rng: np.random.Generator) -> TimesTable:
+def make_table(truth: Truth, studies: int, rng: np.random.Generator, stopped: float = 0.0) -> TimesTable:
     shape = (*truth.log_times_SW.shape, studies)
     times = np.exp(truth.log_times_SW[..., None] + SPREAD * rng.standard_normal(shape))
+    whole = times.copy()
     times[rng.random(shape) >= truth.chances_SW[..., None]] = np.inf
+    bounds = times.copy()
+    if stopped:
+        stops = rng.random(shape) < stopped
+        times[stops] = np.inf
+        bounds = np.where(stops, whole * rng.random(shape), bounds)
     names = tuple(f"s{i}" for i in range(shape[0])), tuple(f"w{i}" for i in range(shape[1]))
-    return TimesTable(*names, np.arange(shape[1]), times, times, times)
+    return TimesTable(
+        submissions=names[0],
+        workloads=names[1],
+        bases_W=np.arange(shape[1]),
+        study_times_SWK=times,
+        study_seconds_SWK=times,
+        study_steps_SWK=times,
+        study_bounds_SWK=bounds,
+    )
 
 
 def simulate(setting: SubmissionContext, boards: int) -> Outcome:
@@ -97,7 +120,7 @@ def simulate(setting: SubmissionContext, boards: int) -> Outcome:
 
 def _board(setting: SubmissionContext, rng: np.random.Generator) -> tuple[list[float], ...]:
     truth = make_truth(setting, rng)
-    table = make_table(truth, setting.studies, rng)
+    table = make_table(truth, setting.studies, rng, setting.stopped)
     found = estimate(table, "finishline", REPLICATES if setting.studies > 1 else 0, int(rng.integers(2**31)))
     medians = truth.medians()
     true = scores(medians, table.bases_W, "finishline")
@@ -117,18 +140,23 @@ def _board(setting: SubmissionContext, rng: np.random.Generator) -> tuple[list[f
     claims = [pair.verdict != "not distinguishable" for pair in compared]
     false_pairs = [float(pair.p <= 0.05) for pair in compared] if setting.kind == "equal" else []
     false_boards = [float(any(claims))] if setting.kind == "equal" else []
-    versus_first = [pair for pair in compared if pair.first == "s0"] if setting.kind == "faster" else []
-    power = [float(pair.p <= 0.05 and pair.ratio < 1) for pair in versus_first]
-    power_board = [float(pair.verdict.startswith("s0 faster")) for pair in versus_first]
+    versus_first = [pair for pair in compared if pair.first == "s0"] if setting.kind in ("faster", "reaches") else []
+    power = [float(pair.p <= 0.05 and (pair.ratio < 1 or setting.kind == "reaches")) for pair in versus_first]
+    power_board = [float(pair.verdict.startswith("s0 ")) for pair in versus_first]
     winner = [float(found.probability_SS[ranks(true) == 1, 0].sum())] if setting.kind == "planted" else []
     return covered, near, width, ratio, false_pairs, false_boards, power, power_board, winner
 
 
+CENSORED = (("equal", 0.5, 0.0), ("equal", SPLIT, 0.3), ("faster", 0.5, 0.0), ("faster", SPLIT, 0.3), ("reaches", 0.0, 0.0))
+CENSORED_COLUMNS = (
+    *("setting", "entries", "workloads", "studies", "split cells", "stopped"),
+    *("false, pair", "false, any on the board", "power, pair", "power, board"),
+)
 COLUMNS = ("setting", "entries", "workloads", "studies", "split cells", "score covered", "within 0.005", "mean width", "ratio covered")
 
 
-def report(boards: int) -> None:
-    """Prints three Markdown tables: coverage, false claims, power."""
+def print_coverage(boards: int) -> None:
+    """Prints a Markdown table: how often intervals hold the truth."""
     print(f"Coverage of 95 % intervals, {boards:,} boards a row.\n")
     print(f"| {' | '.join(COLUMNS)} | P(first) of the best |")
     print("|---|" + "---:|" * len(COLUMNS))
@@ -141,6 +169,10 @@ def report(boards: int) -> None:
                 f"| {o.width:.3f} | {o.ratio_coverage:.3f} | {first} |",
                 flush=True,
             )
+
+
+def print_claims(boards: int) -> None:
+    """Prints a Markdown table: false claims and power."""
     print(
         "\nFalse claims among equals, and power to see a 10 % speed-up. `pair`: one comparison at p <= 0.05; `board`: the verdict that is"
     )
@@ -158,7 +190,24 @@ def report(boards: int) -> None:
             )
 
 
+def print_censored(boards: int) -> None:
+    """Prints a Markdown table: false claims and power where many studies are censored."""
+    print("\nThe same where many studies do not reach the target: near misses on half of the workloads, studies that racing stopped, and")
+    print("an entry that is slower and reaches twice as many targets.\n")
+    print(f"| {' | '.join(CENSORED_COLUMNS)} |")
+    print("|---|" + "---:|" * (len(CENSORED_COLUMNS) - 1))
+    for kind, split, stopped in CENSORED:
+        for submissions, workloads in ((8, 8), (3, 4)):
+            for studies in (3, 5):
+                o = simulate(SubmissionContext(kind, submissions, workloads, studies, split, stopped), boards)
+                shares = [f"{share:.3f}" if share == share else "" for share in (o.false_pairs, o.false_boards, o.power, o.power_board)]
+                cells = [kind, submissions, workloads, studies, f"{split:.0%}", f"{stopped:.0%}", *shares]
+                print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boards", type=int, default=1000)
-    report(parser.parse_args().boards)
+    given = parser.parse_args()
+    for print_table in (print_coverage, print_claims, print_censored):
+        print_table(given.boards)

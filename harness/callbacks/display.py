@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from harness.callbacks.forecast import Forecast, forecast, read_curve
 from harness.ledger.record import Record
 from harness.ledger.rows import Row
 from harness.ledger.spec import TrialSpec
@@ -15,11 +15,10 @@ from harness.trial.callback import TrialCallback
 
 PLAIN_EVERY_S = 5.0
 REDRAW_EVERY_S = 1.0
-FORECAST_ROWS = 6
 
 
 class Display(TrialCallback):
-    """Shows step, seconds on the clock, metric, target and a forecast of the time to the target.
+    """Shows step, seconds on the clock, metric, target and a forecast of the time to the target, where there is one.
 
     Args:
         total: how many trials there are, for "3/12"; 1 shows no count.
@@ -34,6 +33,8 @@ class Display(TrialCallback):
     def on_start(self, spec: TrialSpec) -> None:
         """A trial begins, or goes on."""
         self._spec, self._rows, self._step, self._time_s = spec, list[Row](), 0, 0.0
+        self._forecast: Forecast | None = None
+        self._curve = read_curve(Path(spec.workload_path).parent.parent / "configs", spec.workload)
         self._done += 1
         self._shown_s = time.monotonic()
         self._begin()
@@ -46,6 +47,7 @@ class Display(TrialCallback):
     def on_evaluation(self, row: Row) -> None:
         """An evaluation was made."""
         self._rows.append(row)
+        self._forecast = forecast(self._rows, self._curve, self._spec.workload, self._spec.budget_s)
         self._step, self._time_s = row.step, row.time_s
         self._show(0.0 if self._live else PLAIN_EVERY_S)
 
@@ -90,11 +92,17 @@ class Display(TrialCallback):
     def _state(self) -> str:
         workload = self._spec.workload
         metric = f"{self._rows[-1].valid_metric:.4f}" if self._rows else "-"
-        forecast = forecast_s(self._rows, workload.target)
-        coming = f"target in about {max(forecast - self._time_s, 0):.0f} s" if forecast is not None else "no forecast yet"
+        coming = forecast_in_words(self._forecast, self._time_s)
         clock = f"{self._time_s:.1f} of {self._spec.budget_s:g} s"
         target = f"{workload.direction.relation} {workload.target:g}"
         return f"  step {self._step}  clock {clock}  {workload.metric} {metric} (target {target})  {coming}"
+
+
+def forecast_in_words(forecast: Forecast | None, time_s: float) -> str:
+    """Returns a forecast in words at a reading of the clock; one that has not come true by then is none."""
+    if forecast is None or forecast.high_s < time_s:
+        return "no forecast"
+    return f"target in {max(forecast.low_s - time_s, 0):.0f} to {forecast.high_s - time_s:.0f} s"
 
 
 def outcome(trial: str, verdict: str, reason: str) -> Text:
@@ -102,18 +110,3 @@ def outcome(trial: str, verdict: str, reason: str) -> Text:
     line = Text(trial)
     line.append(verdict, style="green" if verdict == "reached" else "red")
     return line.append(f", {reason}")
-
-
-def forecast_s(rows: list[Row], target: float) -> float | None:
-    """Returns the seconds on the clock at which a straight line through the last evaluations reaches the target.
-
-    None when there are too few, or they lead away from it.
-    """
-    recent = [row for row in rows[-FORECAST_ROWS:] if np.isfinite(row.valid_metric)]
-    if len(recent) < 3 or recent[-1].time_s <= recent[0].time_s:
-        return None
-    slope, _ = np.polyfit([r.time_s for r in recent], [r.valid_metric for r in recent], 1)
-    if slope == 0:
-        return None
-    ahead_s = (target - recent[-1].valid_metric) / slope
-    return float(recent[-1].time_s + ahead_s) if ahead_s > 0 else None

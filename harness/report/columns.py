@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from harness.score.board import Board, Cell, Entry, LeaveOneOut, Pair
+from harness.score.board import Board, Cell, Entry, LeaveOneOut, Pair, Study
 from harness.score.results import ScoredWorkload
 
 Row = TypeVar("Row")
@@ -72,6 +72,14 @@ LEADERBOARD = Table[Entry](
         Column("rules", "", "rule of scoring: finishline or algoperf", lambda b, _: b.options.rules),
         Column("clock", "", "what times are measured in: time (s), steps, cpu_time (CPU s)", lambda b, _: b.options.clock),
         Column("score", "0 to 1", "integral of the performance profile over tau in [1, 4], divided by 3", lambda _, e: e.score),
+        Column("score_time", "0 to 1", "score of the same trials on the clock `time`", lambda _, e: e.clock_scores["time"]),
+        Column("score_steps", "0 to 1", "on the clock `steps`", lambda _, e: e.clock_scores["steps"]),
+        Column(
+            "score_cpu_time",
+            "0 to 1",
+            "on the clock `cpu_time`; empty where CPU seconds were not recorded in full",
+            lambda _, e: e.clock_scores["cpu_time"],
+        ),
         Column("score_low", "0 to 1", "lower end of the score's 95 % interval", lambda _, e: e.interval.low),
         Column("score_high", "0 to 1", "upper end of it", lambda _, e: e.interval.high),
         Column("workloads", "workloads", "base workloads on the board", lambda b, _: sum(not info.variant_of for info in b.workloads)),
@@ -90,7 +98,9 @@ LEADERBOARD = Table[Entry](
         ),
         Column("speedup_low", "ratio", "lower end of its 95 % interval", lambda _, e: e.speedup.interval.low),
         Column("speedup_high", "ratio", "upper end of it", lambda _, e: e.speedup.interval.high),
-        Column("speedup_workloads", "workloads", "workloads that both reached", lambda _, e: e.speedup.workloads),
+        Column(
+            "speedup_workloads", "workloads", "workloads that both reached: what the speed-up rests on", lambda _, e: e.speedup.workloads
+        ),
         Column("speedup_reference", "", "the reference submission", lambda b, _: b.reference),
         Column("geomean_speedup_steps", "ratio", "the same in steps", lambda _, e: e.step_speedup.ratio),
         Column(
@@ -138,12 +148,6 @@ TIMES = Table[Cell](
         Column("submission", "", "name of the submission, in rank order", lambda _, c: c.submission),
         Column("workload", "", "name of the workload", lambda _, c: c.workload),
         Column("variant_of", "", "base workload of a held-out variant, else empty", lambda b, c: _info(b, c).variant_of),
-        Column(
-            "study_times",
-            CLOCK,
-            "time to target of each study, separated by spaces; inf: missed",
-            lambda _, c: " ".join(repr(time) for time in c.study_times),
-        ),
         Column("median_time", CLOCK, "median over studies, misses as inf; empty: not run", lambda _, c: c.median),
         Column("median_seconds", "s", "the same in seconds", lambda _, c: c.median_s),
         Column("median_steps", "steps", "the same in steps", lambda _, c: c.median_steps),
@@ -171,12 +175,39 @@ TIMES = Table[Cell](
     ),
 )
 
+STUDIES = Table[Study](
+    lambda board: board.studies,
+    (
+        Column("submission", "", "name of the submission, in rank order", lambda _, s: s.submission),
+        Column("workload", "", "name of the workload", lambda _, s: s.workload),
+        Column("study", "", "number of the study", lambda _, s: s.number),
+        Column(
+            "time_s", "s", "time to target of the trial that counts, the fastest on the board's clock; inf: missed", lambda _, s: s.time_s
+        ),
+        Column("steps", "steps", "the same trial's steps", lambda _, s: s.steps),
+        Column("cpu_time_s", "CPU s", "the same trial's CPU seconds; empty if not recorded", lambda _, s: s.cpu_time_s),
+        Column("reached", "", "yes or no", lambda _, s: "yes" if s.reached else "no"),
+        Column("verdict", "", "'reached', else the verdicts of its trials, joined by '+'", lambda _, s: s.verdict),
+        Column(
+            "overlap_s",
+            "s",
+            "in which another trial of this board ran on the same machine (missed: summed over its trials); empty if not recorded",
+            lambda _, s: s.overlap_s,
+        ),
+    ),
+)
+
 PROFILES = Table[ProfilePoint](
     lambda board: _profile_points(board),
     (
         Column("submission", "", "name of the submission, in rank order", lambda _, p: p.submission),
         Column("tau", "ratio", "performance ratio: every 0.01 from 1 to 4, and wherever a profile jumps", lambda _, p: p.tau),
-        Column("rho", "0 to 1", "share of base workloads with a ratio of at most tau", lambda _, p: p.rho),
+        Column(
+            "rho",
+            "0 to 1",
+            "share of base workloads with a ratio of at most tau; a step function: it keeps its value up to the next row's tau",
+            lambda _, p: p.rho,
+        ),
         Column("rho_low", "0 to 1", "lower end of the pointwise 95 % band", lambda _, p: p.low),
         Column("rho_high", "0 to 1", "upper end of it", lambda _, p: p.high),
     ),
@@ -210,12 +241,15 @@ PAIRWISE = Table[Pair](
         Column(
             "p",
             "probability",
-            "of a difference at least this large if a and b were equal; paired by workload, misses included, two-sided",
+            "exact, two-sided, of such a difference in times or in targets reached if a and b were equal; by workload, misses are evidence",
             lambda _, p: p.p,
         ),
         Column("p_adjusted", "probability", "p allowing for all pairs of the board", lambda _, p: p.p_adjusted),
         Column(
-            "verdict", "", "'A faster than B', 'B faster than A' or 'not distinguishable' (p_adjusted above 0.05)", lambda _, p: p.verdict
+            "verdict",
+            "",
+            "'A faster than B', 'A reaches more than B', the same of B and A, or 'not distinguishable' (p_adjusted above 0.05)",
+            lambda _, p: p.verdict,
         ),
     ),
 )
@@ -236,6 +270,7 @@ SENSITIVITY = Table[LeaveOneOut](
 FILES: dict[str, Table[Any]] = {
     "leaderboard.csv": LEADERBOARD,
     "times.csv": TIMES,
+    "studies.csv": STUDIES,
     "profiles.csv": PROFILES,
     "pairwise.csv": PAIRWISE,
     "sensitivity.csv": SENSITIVITY,

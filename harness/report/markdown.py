@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.report.text import amount, number, span, title
+from harness.report.text import amount, number, ranked_by, span, speedup_words, title
 from harness.score.board import UNITS, Board, Cell, LeaveOneOut
 
 
@@ -24,20 +24,24 @@ def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> 
 def _ranking(board: Board) -> Iterator[str]:
     bases = sum(not info.variant_of for info in board.workloads)
     yield from (f"# {title(board)}", "")
-    if board.head:
-        yield from (*(f"* {line}" for line in board.head), "")
+    head = [*board.head, *_provenance(board)]
+    if head:
+        yield from (*(f"* {line}" for line in head), "")
+    yield from (ranked_by(board), "")
+    speedup = f"speed-up over {board.reference}"
     yield from _table(
-        ("rank", "submission", "score", "95 %", "P(first)", "reached", f"speed-up over {board.reference}", "in steps", "marks"),
-        "rlrlrrlrl",
+        ("rank", "submission", "score", "95 %", "on time, steps, CPU time", "P(first)", "reached", speedup, "in steps", "marks"),
+        "rlrlrrrlrl",
         (
             (
                 str(entry.rank),
                 entry.submission,
                 f"{entry.score:.4f}",
                 span(entry.interval),
+                ", ".join(number(score) for score in entry.clock_scores.values()),
                 number(entry.rank_probabilities[0], 2),
                 f"{entry.reached}/{bases}",
-                f"{number(entry.speedup.ratio, 2)} {span(entry.speedup.interval, 2)}".strip(),
+                speedup_words(entry.speedup, bases),
                 number(entry.step_speedup.ratio, 2),
                 "; ".join(entry.marks),
             )
@@ -45,8 +49,24 @@ def _ranking(board: Board) -> Iterator[str]:
         ),
     )
     yield "Score: integral of the performance profile over τ in [1, 4], divided by 3; 1 is the best of every workload. Speed-up: geometric"
-    yield "mean on the workloads that both reached; above 1 is faster. Intervals: bootstrap over studies. Columns: `docs/scoring.md`."
+    yield "mean on the workloads that both reached (it says how many); above 1 is faster; it has no part in the rank. Intervals: bootstrap"
+    yield "over studies. Columns: `docs/scoring.md`."
     yield from ("", "![Performance profiles with 95 % bands](profiles.png)", "")
+
+
+def _provenance(board: Board) -> Iterator[str]:
+    """What the numbers come from, as far as it was recorded; who signed stands above it."""
+    origin = board.provenance
+    if origin.campaigns:
+        yield f"campaign and its hash: {', '.join(origin.campaigns)}"
+    if origin.first_start:
+        first, last = (when[:16].replace("T", " ") for when in (origin.first_start, origin.last_start))
+        yield f"trials started from {first} to {last} UTC"
+    for what, found in (("hardware", origin.hardware), ("versions", origin.versions), ("sandbox", origin.sandboxes)):
+        if found:
+            yield f"{what}: {' | '.join(found)}"
+    if board.signature:
+        yield f"signature: {board.signature}"
 
 
 def _times(board: Board) -> Iterator[str]:

@@ -15,41 +15,65 @@ from harness.score.times import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS, PANELS = 4, 16
 WIDTH, HEIGHT = 3.6, 1.62  # from panel to panel, in units of tau and of rho; a panel is 3 wide and 1 high
 DPI = 150
 OTHERS, BAND, TEXT = "0.75", "0.85", "0.25"
+SIZE, SMALLEST = 9.0, 6.0  # of a panel's title, in points
+ROOM = 2.8  # for a title, in units of tau: a panel is 3 wide, and letters are not equally wide at every resolution
+LEGEND = "black: the entry; grey lines: the other entries; grey area: the entry's 95 % band"
 
 
 def plot_files(board: Board) -> dict[str, bytes]:
     """`profiles.png` and `profiles.svg` of a board, in rank order; beyond sixteen entries the rest is in profiles.csv alone."""
-    # heavy, and needed here only
-    from matplotlib import rc_context
+    from matplotlib import rc_context  # heavy, and needed here only
+
+    with rc_context({"svg.hashsalt": "finishline", "svg.fonttype": "none", "font.size": SIZE}):
+        figure = draw(board)
+        png, svg = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": "finishline"})
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": "finishline"})
+    return {"profiles.png": png.getvalue(), "profiles.svg": svg.getvalue()}
+
+
+def draw(board: Board) -> "Figure":
+    """Draws the figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     entries = board.entries[:PANELS]
     columns = min(COLUMNS, max(2, len(entries)))  # one panel alone would be too narrow for the labels
     rows = math.ceil(len(entries) / columns)
-    with rc_context({"svg.hashsalt": "finishline", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(0.75 * WIDTH * columns + 0.5, 1.6 * HEIGHT * rows + 0.6))
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-0.6, WIDTH * columns), ylim=(-HEIGHT * (rows - 1) - 0.42, 1.45))
-        axes.set_axis_off()
-        for s, entry in enumerate(entries):
-            left, bottom = WIDTH * (s % columns), -HEIGHT * (s // columns)
-            _panel(axes, board.profiles, s, len(entries), left, bottom)
-            axes.text(left, bottom + 1.22, f"{entry.rank}. {entry.submission}", fontweight="bold")
-            axes.text(left, bottom + 1.08, f"score {entry.score:.3f}  {span(entry.interval)}", fontsize=8, color=TEXT)
-        x, y = 0.45 * WIDTH * columns, 0.5 - HEIGHT * (rows - 1) / 2
-        axes.text(x, -HEIGHT * (rows - 1) - 0.33, "performance ratio τ: time / best time of the workload", ha="center")
-        axes.text(-0.42, y, "share of workloads within τ", ha="center", va="center", rotation=90)
-        png, svg = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": "finishline"})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": "finishline"})
-    return {"profiles.png": png.getvalue(), "profiles.svg": svg.getvalue()}
+    figure = Figure(figsize=(0.75 * WIDTH * columns + 0.5, 1.6 * HEIGHT * rows + 0.8))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    bottom_edge = -HEIGHT * (rows - 1)
+    axes.set(xlim=(-0.6, WIDTH * columns), ylim=(bottom_edge - 0.56, 1.45))
+    axes.set_axis_off()
+    for s, entry in enumerate(entries):
+        left, bottom = WIDTH * (s % columns), -HEIGHT * (s // columns)
+        _panel(axes, board.profiles, s, len(entries), left, bottom)
+        _title(axes, left, bottom + 1.22, f"{entry.rank}. {entry.submission}")
+        axes.text(left, bottom + 1.08, f"score {entry.score:.3f}  {span(entry.interval)}", fontsize=8, color=TEXT)
+    middle = 0.45 * WIDTH * columns
+    axes.text(middle, bottom_edge - 0.33, "performance ratio τ: time / best time of the workload", ha="center")
+    axes.text(middle, bottom_edge - 0.49, LEGEND, ha="center", fontsize=7, color=TEXT)
+    axes.text(-0.42, 0.5 + bottom_edge / 2, "share of workloads within τ", ha="center", va="center", rotation=90)
+    return figure
+
+
+def _title(axes: "Axes", left: float, bottom: float, words: str) -> None:
+    """Writes a panel's title: smaller where it is wider than the panel, and with its middle left out where that is not enough."""
+    text = axes.text(left, bottom, words, fontweight="bold", fontsize=SIZE)
+    room = ROOM * axes.transData.get_matrix()[0, 0]
+    if (width := text.get_window_extent().width) > room:
+        text.set_fontsize(max(SMALLEST, SIZE * room / width))
+    kept = len(words)
+    while text.get_window_extent().width > room and kept > 2:
+        kept -= 1
+        text.set_text(f"{words[: (kept + 1) // 2]}…{words[len(words) - kept // 2 :]}")
 
 
 def _panel(axes: "Axes", bands: ProfileBands, s: int, shown: int, left: float, bottom: float) -> None:

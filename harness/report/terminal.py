@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from harness.report.text import number, span, title
+from harness.report.text import number, ranked_by, span, speedup_words, title
 from harness.score.board import Board
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ MISSES = 20
 
 
 def board_table(board: Board) -> "RenderableType":
-    """The ranking as a rich table, with what is signed and what is missing above it, and the misses (twenty at most) and notes below."""
+    """The ranking as a rich table, with what is signed and missing above it, and its clock, the misses (twenty at most) and notes below."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -32,7 +32,7 @@ def board_table(board: Board) -> "RenderableType":
             span(entry.interval),
             number(entry.rank_probabilities[0], 2),
             f"{entry.reached}/{bases}",
-            f"{number(entry.speedup.ratio, 2)} {span(entry.speedup.interval, 2)}".strip(),
+            speedup_words(entry.speedup, bases),
             number(entry.step_speedup.ratio, 2),
             Text("; ".join(entry.marks)),
         )
@@ -41,4 +41,4 @@ def board_table(board: Board) -> "RenderableType":
     if len(misses) > MISSES:
         lines.append(f"... and {len(misses) - MISSES} more of these: see times.csv")
     lines += [f"differs within this board: {line}" for line in board.differences] + list(board.notes)
-    return Group(*(Text(line) for line in board.head), table, *(Text(line) for line in lines))
+    return Group(*(Text(line) for line in board.head), table, Text(ranked_by(board)), *(Text(line) for line in lines))

@@ -2,7 +2,14 @@
 
 import math
 
-from harness.score.board import Board, Interval
+from harness.score.board import Board, Interval, Speedup
+from harness.score.results import Clock
+
+WHY_CLOCK: dict[Clock, str] = {
+    "time": "the referee's seconds until the target, since they are what a user waits for; what else runs on the machine lengthens them",
+    "steps": "updates until the target, since they do not depend on the machine; a step may take any time",
+    "cpu_time": "CPU seconds of all processes until the target, since waiting for others does not count in them",
+}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -20,6 +27,19 @@ def amount(value: float) -> str:
 def span(interval: Interval, digits: int = 3) -> str:
     """An interval in brackets, empty where it is unknown."""
     return "" if math.isnan(interval.low) else f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def speedup_words(speedup: Speedup, workloads: int) -> str:
+    """A speed-up, its interval, and on how many of the board's workloads it rests."""
+    if not speedup.workloads:
+        return "–"
+    return f"{number(speedup.ratio, 2)} {span(speedup.interval, 2)}".strip() + f" on {speedup.workloads} of {workloads}"
+
+
+def ranked_by(board: Board) -> str:
+    """Which clock the board ranks on, and why."""
+    clock = board.options.clock
+    return f"Ranked by the score alone, on clock={clock}: {WHY_CLOCK[clock]}."
 
 
 def title(board: Board) -> str:

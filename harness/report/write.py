@@ -11,7 +11,7 @@ from harness.score.board import Board
 
 
 def write_board(board: Board, out: Path) -> None:
-    """Writes leaderboard.csv, times.csv, profiles.csv, pairwise.csv, sensitivity.csv, leaderboard.md, profiles.png and profiles.svg.
+    """Writes the CSV files of `harness.report.columns`, leaderboard.md, profiles.png and profiles.svg.
 
     Each file is whole or absent; everything is made before the first is written.
 

@@ -1,9 +1,10 @@
 """A leaderboard: what is printed, written and plotted, as frozen data. Made by `harness.score.scoring`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.score.options import ScoreOptions
-from harness.score.results import Clock, ScoredWorkload, Source
+from harness.score.results import Clock, Provenance, ScoredWorkload, Source
 from harness.score.times import Floats
 
 UNITS: dict[Clock, str] = {"time": "s", "steps": "steps", "cpu_time": "CPU s"}
@@ -34,11 +35,16 @@ class Speedup:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the board. `counted` are the base workloads that add to the score: reached, variants too, within 4 x the best."""
+    """One row of the board; its rank follows from `score` alone.
+
+    `counted` are the base workloads that add to the score: reached, variants too, within 4 x the best. `clock_scores` are the scores of the
+    same trials on each clock; NaN where it was not recorded.
+    """
 
     rank: int
     submission: str
     score: float
+    clock_scores: Mapping[Clock, float]
     interval: Interval
     reached: int
     counted: int
@@ -71,6 +77,25 @@ class Cell:
     why: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One study of a submission on a workload: the readings of all clocks when its trial reached the target; infinite: missed.
+
+    `verdict` is `reached`, or those of its trials, joined by +. For `overlap_s` seconds another trial ran on the machine of its trial (of
+    all its trials where it missed); NaN where unknown.
+    """
+
+    submission: str
+    workload: str
+    number: int
+    time_s: float
+    steps: float
+    cpu_time_s: float
+    reached: bool
+    verdict: str
+    overlap_s: float
+
+
 @dataclass(frozen=True)
 class ProfileBands:
     """Profiles rho(tau) with pointwise 95 % bands; S submissions in the order of the board's entries, T taus."""
@@ -86,7 +111,8 @@ class Pair:
     """`first` against `second`: the geometric mean of first's time / second's over the `workloads` that both reached.
 
     `interval` is for these workloads (run-to-run noise alone), `elsewhere` for other workloads like them (spread over workloads). `p` is
-    that of equality; `p_adjusted` allows for all pairs of the board. `verdict` says it in words.
+    that of equality, with misses as evidence (`harness.score.pairwise.compare_studies`); `p_adjusted` allows for all pairs of the board.
+    `verdict` says it in words.
     """
 
     first: str
@@ -138,6 +164,7 @@ class Board:
     workloads: tuple[ScoredWorkload, ...]
     entries: tuple[Entry, ...]
     cells: tuple[Cell, ...]
+    studies: tuple[Study, ...]
     profiles: ProfileBands
     pairs: tuple[Pair, ...]
     leave_one_out: tuple[LeaveOneOut, ...]
@@ -148,3 +175,4 @@ class Board:
     signature: str
     digest: str
     unsandboxed: int
+    provenance: Provenance

@@ -1,9 +1,9 @@
 """Ledgers: `<campaign>/<submission>/<workload>/study_<k>/trial_<i>/record.json`, as `docs/ledger.md` describes them."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 
 from harness.errors import UserError
@@ -13,8 +13,9 @@ from harness.ledger.reading import read_bytes, read_json
 from harness.ledger.record import Record, decode_record
 from harness.ledger.spec import TrialSpec
 from harness.ledger.walk import find_parts
+from harness.score.overlap import machine_s, overlaps_s
 from harness.score.plan import Held, hold
-from harness.score.results import SPEED_TOLERANCE, Results, ScoredWorkload, TargetReached, Trial
+from harness.score.results import SPEED_TOLERANCE, Provenance, Results, ScoredWorkload, TargetReached, Trial
 
 MAX_NAMED = 20
 
@@ -56,6 +57,7 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
     """
     found: list[_Found] = []
     held: list[Held] = []
+    campaigns: list[str] = []
     unplanned: list[Trial] = []
     seen: dict[TrialKey, str] = {}
     for part in find_parts(paths):
@@ -64,6 +66,8 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         ended = {place: item for place, item in read.items() if item is not None}
         whole = hold(part, plan, {p: item.record for p, item in ended.items()}, {p: item.sha256 for p, item in ended.items()})
         held.append(whole)
+        hashes = {plan.campaign} if plan else {item.record.campaign for item in ended.values() if item.record.campaign}
+        campaigns += [f"{part.name} ({', '.join(sorted(hashes)) or 'single trials'})"]
         for place, item in ended.items():
             if place not in whole.strays:
                 _must_be_new(item.trial, f"{part.ledger}/{place}", seen)
@@ -78,10 +82,13 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         raise UserError(f"{paths[0]}: {len(pending)} trials, none finished; wait for the first record.json")
     finished = {item.info.name: item.info for item in found}
     infos = {name: info for whole in held for name, info in whole.workloads.items()} | finished
-    trials = sorted(
-        [*(item.trial for item in found), *(trial for trial in pending if trial.workload in infos)], key=lambda trial: trial.key
-    )
-    notes = [*_notes(unplanned, infos, infos.keys() - finished.keys()), *_speed_deviations(trials), *_raced(trials)]
+    trials = sorted([*_with_overlaps(found), *(trial for trial in pending if trial.workload in infos)], key=lambda trial: trial.key)
+    notes = [
+        *_notes(unplanned, infos, infos.keys() - finished.keys()),
+        *_speed_deviations(trials),
+        *_beside_others(trials),
+        *_raced(trials),
+    ]
     rulesets = sorted({item.conditions.ruleset for item in found})
     return Results(
         source="ledger",
@@ -94,6 +101,7 @@ def read_ledgers(paths: Sequence[Path]) -> Results:
         head=tuple(line for whole in held for line in whole.lines),
         signature="; ".join(str(whole.standing) for whole in held),
         digest=" ".join(whole.standing.digest for whole in held),
+        provenance=_provenance([item.record for item in found], campaigns),
     )
 
 
@@ -132,6 +140,7 @@ def _trial(record: Record) -> Trial:
         best_metric=nan if record.best_metric is None else record.best_metric,
         time_s=record.time_s,
         steps=record.steps,
+        cpu_time_s=record.cpu_time_s,
         logged=last is not None,
         evaluations=0 if last is None else last.evaluation + 1,
         host_memory_bytes=record.host_memory_bytes,
@@ -142,10 +151,31 @@ def _trial(record: Record) -> Trial:
     )
 
 
+def _with_overlaps(found: list[_Found]) -> Iterator[Trial]:
+    for item, overlap_s in zip(found, overlaps_s([item.record for item in found]), strict=True):
+        yield replace(item.trial, overlap_s=overlap_s, wall_s=machine_s(item.record))
+
+
+def _versions(record: Record) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(record.versions.items()))
+
+
+def _provenance(records: list[Record], campaigns: list[str]) -> Provenance:
+    starts = sorted(segment.started_at for record in records for segment in record.segments)
+    return Provenance(
+        campaigns=tuple(sorted(campaigns)),
+        hardware=tuple(sorted({record.hardware for record in records})),
+        versions=tuple(sorted({_versions(record) for record in records})),
+        sandboxes=tuple(sorted({record.sandbox for record in records})),
+        first_start=starts[0] if starts else "",
+        last_start=starts[-1] if starts else "",
+    )
+
+
 def _conditions(record: Record) -> Conditions:
     return Conditions(
         hardware=record.hardware,
-        versions=", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())),
+        versions=_versions(record),
         ruleset=record.ruleset,
         workload=record.workload,
         finish_line=f"{record.metric} {record.direction} {record.target:g}, version {record.workload_version}",
@@ -197,6 +227,18 @@ def _speed_deviations(trials: list[Trial]) -> Iterator[str]:
         yield f"{summary}: {'; '.join(off[:MAX_NAMED])}{more}"
 
 
+def _beside_others(trials: list[Trial]) -> Iterator[str]:
+    known = [trial for trial in trials if not isnan(trial.overlap_s)]
+    beside = sum(trial.shared_machine for trial in known)
+    if beside:
+        share = sum(trial.overlap_s for trial in known) / sum(trial.wall_s for trial in known)
+        yield (
+            f"{beside} of {len(trials)} trials ran beside others of this board on the same machine ({share:.0%} of the time): "
+            "alone they may take fewer seconds; steps do not depend on it, CPU seconds little "
+            "(score_steps and score_cpu_time in leaderboard.csv, overlap_s in studies.csv)"
+        )
+
+
 def _notes(pending: list[Trial], infos: Mapping[str, ScoredWorkload], nobody: Set[str]) -> Iterator[str]:
     if pending:
         where = sorted({f"{trial.submission} on {trial.workload}" for trial in pending})
@@ -217,4 +259,7 @@ def _raced(trials: Sequence[Trial]) -> Iterator[str]:
         studies.setdefault((trial.submission, trial.workload, trial.study), set()).add(trial.verdict)
     raced = sum("stopped" in verdicts and "reached" not in verdicts for verdicts in studies.values())
     if raced:
-        yield f"{raced} studies were stopped by racing: scores and ranks do not depend on it; intervals and p do, for which it is a miss"
+        yield (
+            f"{raced} studies were stopped by racing: scores and ranks on the clock that was raced on do not depend on it; intervals do, "
+            "for which it is a miss, and p, for which it is slower than whatever had reached the target by then"
+        )

@@ -1,15 +1,17 @@
 """A against B: by how much, and is it more than run-to-run noise?"""
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from harness.score.board import UNKNOWN, Pair, Speedup
+from harness.score.permutation import sum_of_reached, sum_of_times
 from harness.score.times import Floats, TimesTable
-from harness.score.uncertainty import freedom, mean_ratio_interval, student_p
+from harness.score.uncertainty import freedom, mean_ratio_interval
 
 CLAIM = 0.05
-MISS_FACTOR = 1.25
 
 
 def speedup(times_SB: Floats, variances_SB: Floats, freedom_SB: Floats, s: int, reference: int) -> Speedup:
@@ -33,36 +35,44 @@ def _both(times_SB: Floats, a: int, b: int) -> np.ndarray:
     return np.isfinite(times_SB[a]) & np.isfinite(times_SB[b]) & (times_SB[a] > 0) & (times_SB[b] > 0)
 
 
-def equality_p(studies_a_WK: Floats, studies_b_WK: Floats) -> tuple[float, float]:
-    """The p value of "a and b take equally long", two-sided, and the mean log ratio that it tests (below 0: a is faster).
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two submissions compared by their studies. `excess` is above 0 where the first does better by `test`, the one with the smaller p."""
 
-    Paired by workload: the statistic is the mean over workloads of the difference between the mean log study times, its error comes from
-    the spread between studies alone, with Welch's (1947) degrees of freedom. A study that missed takes 1.25 x the slowest hit of the two
-    on that workload: slower than all, without letting one missed study outweigh everything else. Workloads that neither
-    reached, or on which one of them has fewer than two studies, say nothing. NaN where no workload is left.
+    p: float
+    test: Literal["times", "reached"]
+    excess: float
+
+
+def compare_studies(times_a_WK: Floats, times_b_WK: Floats, bounds_a_WK: Floats, bounds_b_WK: Floats) -> Comparison:
+    """Tests "a and b are equal on every workload", two-sided, with the misses as evidence.
+
+    Two exact permutation tests within workloads (`harness.score.permutation`): of times, where a miss is slower than all that reached the
+    target, and of how many studies reached it. Together they count as two (Bonferroni): p is twice the smaller one. Where no outcome could
+    have made the second significant, given how many studies reached the targets, it is left out and p is that of times (Tarone 1990, "A
+    modified Bonferroni method for discrete data", Biometrics 46).
+
+    Workloads that neither reached, or on which one of them has fewer than two studies, say nothing. NaN where no workload is left.
+
+    Args:
+        times_a_WK: study times of a; infinite: missed, NaN: not run.
+        times_b_WK: those of b.
+        bounds_a_WK: what a's studies take at least, as in `TimesTable`.
+        bounds_b_WK: the same of b.
     """
-    run = ~np.isnan(studies_a_WK), ~np.isnan(studies_b_WK)
-    hit = np.isfinite(studies_a_WK) & (studies_a_WK > 0), np.isfinite(studies_b_WK) & (studies_b_WK > 0)
-    use = (run[0].sum(axis=1) > 1) & (run[1].sum(axis=1) > 1) & (hit[0].any(axis=1) | hit[1].any(axis=1))
+    times_WK, bounds_WK = np.hstack([times_a_WK, times_b_WK]), np.hstack([bounds_a_WK, bounds_b_WK])
+    several = ((~np.isnan(times_a_WK)).sum(axis=1) > 1) & ((~np.isnan(times_b_WK)).sum(axis=1) > 1)
+    use = several & np.isfinite(times_WK).any(axis=1)
     if not use.any():
-        return math.nan, math.nan
-    slowest = np.maximum(*(np.where(h, x, 0).max(axis=1) for h, x in zip(hit, (studies_a_WK, studies_b_WK), strict=True)))
-    means, variances, degrees = [], [], []
-    for present, met, times in zip(run, hit, (studies_a_WK, studies_b_WK), strict=True):
-        values = np.log(np.where(met, times, MISS_FACTOR * slowest[:, None]), where=use[:, None] & present, out=np.zeros(times.shape))
-        count = np.maximum(present.sum(axis=1), 1)
-        mean = values.sum(axis=1) / count
-        squares = (np.where(present, values - mean[:, None], 0) ** 2).sum(axis=1)
-        means.append(mean[use])
-        variances.append((squares / np.maximum(count - 1, 1) / count)[use])
-        degrees.append((count - 1)[use])
-    difference = float((means[0] - means[1]).mean())
-    variance, freed = np.concatenate(variances), np.concatenate(degrees)
-    total = float(variance.sum())
-    if total <= 0:
-        return math.nan, difference
-    welch = total**2 / float((variance**2 / freed).sum())
-    return student_p(difference * use.sum() / math.sqrt(total), welch), difference
+        return Comparison(p=math.nan, test="times", excess=0.0)
+    first_K = [True] * times_a_WK.shape[1] + [False] * times_b_WK.shape[1]
+    times = sum_of_times(times_WK[use], bounds_WK[use], first_K)
+    reached = sum_of_reached(times_WK[use], bounds_WK[use], first_K)
+    if 2 * reached.smallest_p > CLAIM:
+        return Comparison(p=times.p, test="times", excess=times.excess)
+    if reached.p <= times.p:
+        return Comparison(p=min(1.0, 2 * reached.p), test="reached", excess=reached.excess)
+    return Comparison(p=min(1.0, 2 * times.p), test="times", excess=times.excess)
 
 
 def holm(p: Floats) -> Floats:
@@ -77,11 +87,12 @@ def holm(p: Floats) -> Floats:
 def pairs(table: TimesTable, times_SW: Floats, variances_SW: Floats, order: list[int]) -> tuple[Pair, ...]:
     """Compares every pair of submissions on the base workloads; the better ranked one (`order`) comes first."""
     columns = table.base_columns
-    studies, times, variances = table.study_times_SWK[:, columns], times_SW[:, columns], variances_SW[:, columns]
+    studies, bounds = table.study_times_SWK[:, columns], table.study_bounds_SWK[:, columns]
+    times, variances = times_SW[:, columns], variances_SW[:, columns]
     degrees, reached = freedom(studies), np.isfinite(times)
     chosen = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
-    tests = [equality_p(studies[a], studies[b]) for a, b in chosen]
-    adjusted = holm(np.array([p for p, _ in tests], dtype=np.float64))
+    compared = [compare_studies(studies[a], studies[b], bounds[a], bounds[b]) for a, b in chosen]
+    adjusted = holm(np.array([comparison.p for comparison in compared], dtype=np.float64))
     rows = []
     for i, (a, b) in enumerate(chosen):
         against = speedup(times, variances, degrees, b, a)
@@ -99,18 +110,20 @@ def pairs(table: TimesTable, times_SW: Floats, variances_SW: Floats, order: list
                 against.workloads,
                 int((reached[a] & ~reached[b]).sum()),
                 int((reached[b] & ~reached[a]).sum()),
-                tests[i][0],
+                compared[i].p,
                 float(adjusted[i]),
-                _verdict(first, second, against.ratio, float(adjusted[i]), tests[i][1]),
+                _verdict(first, second, against.ratio, float(adjusted[i]), compared[i]),
             )
         )
     return tuple(rows)
 
 
-def _verdict(first: str, second: str, ratio: float, p_adjusted: float, difference: float) -> str:
-    """A claim needs the test, and a mean ratio (where there is one) that does not say the opposite."""
-    if p_adjusted <= CLAIM and difference < 0 and not ratio > 1:
-        return f"{first} faster than {second}"
-    if p_adjusted <= CLAIM and difference > 0 and not ratio < 1:
-        return f"{second} faster than {first}"
-    return "not distinguishable"
+def _verdict(first: str, second: str, ratio: float, p_adjusted: float, compared: Comparison) -> str:
+    """The claim that the test allows. To be faster the mean ratio, where there is one, must not say the opposite."""
+    if not p_adjusted <= CLAIM or compared.excess == 0:
+        return "not distinguishable"
+    better, worse = (first, second) if compared.excess > 0 else (second, first)
+    if compared.test == "reached":
+        return f"{better} reaches more than {worse}"
+    contradicted = ratio > 1 if better == first else ratio < 1
+    return "not distinguishable" if contradicted else f"{better} faster than {worse}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
+from math import inf, isnan, nan
 from typing import Literal, assert_never
 
 from harness.ledger.paths import TrialKey
@@ -46,7 +46,8 @@ class Trial:
     `time_s` and `steps` are those of the whole trial, `best_metric` the best validation value seen; NaN where unknown.
     `evaluations` counts its rows. `logged` is false for a trial that left no log at all (the reference scorer does not see such a trial).
     `speed_deviation` says by what fraction the machine was faster just before than when it was calibrated, where it deviated most; 0 where
-    unknown. `cpu_clock` says where its CPU seconds come from: cgroup, proc or partial; empty where there are none.
+    unknown. `cpu_clock` says where its CPU seconds come from: cgroup, proc or partial; empty where there are none. In `overlap_s` of the
+    `wall_s` seconds that it was on its machine, start-up left out, another trial of the same results ran there; NaN where unknown.
     """
 
     key: TrialKey
@@ -56,6 +57,7 @@ class Trial:
     best_metric: float = nan
     time_s: float = nan
     steps: float = nan
+    cpu_time_s: float = nan
     logged: bool = False
     evaluations: int = 0
     host_memory_bytes: int = 0
@@ -63,6 +65,8 @@ class Trial:
     sandbox: str = ""
     speed_deviation: float = 0.0
     cpu_clock: str = ""
+    overlap_s: float = nan
+    wall_s: float = nan
 
     @property
     def submission(self) -> str:
@@ -89,6 +93,22 @@ class Trial:
         """Whether its machine was faster or slower by more than `SPEED_TOLERANCE` than when it was calibrated."""
         return abs(self.speed_deviation) > SPEED_TOLERANCE
 
+    @property
+    def shared_machine(self) -> bool:
+        """Whether another trial ran on its machine for more than `SPEED_TOLERANCE` of its time."""
+        return self.overlap_s > SPEED_TOLERANCE * self.wall_s
+
+    def least(self, clock: Clock) -> float:
+        """What the trial takes at least until the target: its time, or as long as it ran if it might have gone on; infinite for a miss."""
+        if self.reached is not None:
+            return self.reached.on(clock)
+        if self.verdict == "unfinished":
+            return 0.0
+        if self.verdict != "stopped":
+            return inf
+        spent = TargetReached(evaluation=self.evaluations, time_s=self.time_s, steps=self.steps, cpu_time_s=self.cpu_time_s).on(clock)
+        return 0.0 if isnan(spent) else spent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWorkload:
@@ -99,6 +119,21 @@ class ScoredWorkload:
     direction: Direction
     target: float
     variant_of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where results come from, each list sorted and without repeats; empty where it was not recorded.
+
+    `campaigns` are names with their hashes, `first_start` and `last_start` when the first and the last trial started, in UTC.
+    """
+
+    campaigns: tuple[str, ...] = ()
+    hardware: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    sandboxes: tuple[str, ...] = ()
+    first_start: str = ""
+    last_start: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +155,7 @@ class Results:
     head: tuple[str, ...] = ()
     signature: str = ""
     digest: str = ""
+    provenance: Provenance = Provenance()
 
     @cached_property
     def unsandboxed(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from math import isnan
 from typing import get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError, suggest
 from harness.score.board import Board, Cell, Entry, ProfileBands
 from harness.score.cells import cells
+from harness.score.clocks import clock_scores, why_not_recorded
 from harness.score.diagnostics import diagnostics
 from harness.score.estimate import Estimate, estimate
 from harness.score.options import ScoreOptions
@@ -18,11 +20,11 @@ from harness.score.profiles import profile, ranks
 from harness.score.results import Clock, Results, Rules, Trial
 from harness.score.rule_comparison import rule_changes
 from harness.score.sensitivity import leave_one_out
+from harness.score.studies import studies
 from harness.score.times import Floats, TimesTable, median, tabulate
 from harness.score.uncertainty import profile_bands
 
 RULESET_STUDIES = 3
-CPU_CLOCKS = ("cgroup", "proc")
 TAUS = np.round(np.arange(100, 401) / 100, 2)
 
 
@@ -46,8 +48,9 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
         options,
         reference,
         results.workloads,
-        _entries(results, table, found, order, table.submissions.index(reference)),
+        _entries(results, table, found, order, table.submissions.index(reference), options.rules),
         _in_order(cells(results, table, found.times_SW, found.ratios_SB), order, len(table.workloads)),
+        studies(results, options.clock, options.rules, [table.submissions[s] for s in order]),
         _profiles(found.ratios_SB[order], found.ratios_RSB[:, order], taus[taus <= TAUS[-1]]),
         pairs(table, found.times_SW, found.variances_SW, order),
         leave_one_out(table, found.times_SW, options.rules),
@@ -58,6 +61,7 @@ def score_board(results: Results, options: ScoreOptions | None = None) -> Board:
         results.signature,
         results.digest,
         results.unsandboxed,
+        results.provenance,
     )
 
 
@@ -81,14 +85,8 @@ def _check(results: Results, options: ScoreOptions) -> None:
             f"{results.unsandboxed} of {len(results.trials)} trials ran with sandbox=none, of which nothing is promised: "
             "run them with sandbox=bwrap, or mark the board with allow_unsandboxed=true"
         )
-    unclear = [trial for trial in results.trials if trial.verdict != "unfinished" and trial.cpu_clock not in CPU_CLOCKS]
-    if results.source == "ledger" and options.clock == "cpu_time" and unclear:
-        first = f"{unclear[0].submission} on {unclear[0].workload}"
-        raise UserError(
-            f"clock=cpu_time: the CPU seconds of {len(unclear)} trials leave processes out, the first is {first}; score on time or steps"
-        )
-    if results.source == "algoperf" and options.clock == "cpu_time":
-        raise UserError("clock=cpu_time: AlgoPerf logs have no CPU seconds; score on time or steps")
+    if why := why_not_recorded(results, options.clock):
+        raise UserError(f"clock={options.clock}: {why}; score on time or steps")
 
 
 def _reference(wanted: str | None, submissions: tuple[str, ...], score_S: Floats) -> str:
@@ -98,11 +96,12 @@ def _reference(wanted: str | None, submissions: tuple[str, ...], score_S: Floats
     return wanted or known or submissions[int(score_S.argmax())]
 
 
-def _entries(results: Results, table: TimesTable, found: Estimate, order: list[int], reference: int) -> tuple[Entry, ...]:
+def _entries(results: Results, table: TimesTable, found: Estimate, order: list[int], reference: int, rules: Rules) -> tuple[Entry, ...]:
     columns, rank_S = table.base_columns, ranks(found.score_S)
     times_SB, steps_SB = found.times_SW[:, columns], median(table.study_steps_SWK)[:, columns]
     variances_SB, freedom_SB = found.variances_SW[:, columns], found.freedom_SW[:, columns]
     unknown_SB = np.zeros(times_SB.shape)
+    on_clocks = clock_scores(results, rules)
     studies_SW = (~np.isnan(table.study_times_SWK)).sum(axis=-1)
     trials: dict[str, list[Trial]] = {name: [] for name in table.submissions}
     for trial in results.trials:
@@ -115,6 +114,7 @@ def _entries(results: Results, table: TimesTable, found: Estimate, order: list[i
                 int(rank_S[s]),
                 table.submissions[s],
                 float(found.score_S[s]),
+                {clock: float(score_S[s]) for clock, score_S in on_clocks.items()},
                 found.intervals[s],
                 int(np.isfinite(times_SB[s]).sum()),
                 int(np.isfinite(found.ratios_SB[s]).sum()),
@@ -143,6 +143,10 @@ def _marks(trials: list[Trial], studies_W: NDArray[np.int64], results: Results) 
         yield "network open"
     if off := sum(trial.speed_deviates for trial in trials):
         yield f"{off} trials off speed"
+    if beside := sum(trial.shared_machine for trial in trials):
+        known = [trial for trial in trials if not isnan(trial.overlap_s)]
+        share = sum(trial.overlap_s for trial in known) / sum(trial.wall_s for trial in known)
+        yield f"{beside} trials beside others ({share:.0%} of the time)"
     verdicts = Counter(trial.verdict for trial in trials)
     if verdicts["unfinished"]:
         yield f"{verdicts['unfinished']} trials without a record"

@@ -17,8 +17,10 @@ Count = TypeVar("Count", int, NDArray[np.int64])
 class TimesTable:
     """Times to the target on one clock. Shape letters: S submissions, W workloads, K studies.
 
-    In `study_times_SWK` (and the same table in seconds and in steps) a miss is infinite and a study that was not run is NaN. `bases_W` is
-    the index of a variant's base workload and a workload's own index elsewhere; -1 marks a variant without its base.
+    In `study_times_SWK` (and the same table in seconds and in steps) a miss is infinite and a study that was not run is NaN.
+    `study_bounds_SWK` is what a study takes at least: its time, or, where it missed because it was stopped or is unfinished, the clock's
+    reading then. `bases_W` is the index of a variant's base workload and a workload's own index elsewhere; -1 marks a variant without its
+    base.
     """
 
     submissions: tuple[str, ...]
@@ -27,6 +29,7 @@ class TimesTable:
     study_times_SWK: Floats
     study_seconds_SWK: Floats
     study_steps_SWK: Floats
+    study_bounds_SWK: Floats
 
     @property
     def base_columns(self) -> NDArray[np.int64]:
@@ -46,29 +49,45 @@ def tabulate(results: Results, clock: Clock, rules: Rules) -> TimesTable:
     """
     rows = {name: i for i, name in enumerate(results.submissions)}
     columns = {info.name: i for i, info in enumerate(results.workloads)}
-    studies: dict[tuple[int, int], dict[int, list[Trial]]] = {}
-    for trial in results.trials:
-        if rules == "finishline" or trial.logged:
-            cell = studies.setdefault((rows[trial.submission], columns[trial.workload]), {})
-            cell.setdefault(trial.study, []).append(trial)
+    studies = group_studies(results, rules)
     shape = (len(rows), len(columns), max((len(cell) for cell in studies.values()), default=1))
-    times, seconds, steps = (np.full(shape, np.nan) for _ in range(3))
-    for (s, w), cell in studies.items():
-        for k, study in enumerate(sorted(cell)):
-            best = _best(cell[study], clock, rules)
+    times, seconds, steps, bounds = (np.full(shape, np.nan) for _ in range(4))
+    for (submission, workload), cell in studies.items():
+        s, w = rows[submission], columns[workload]
+        for k, (study, trials) in enumerate(cell.items()):
+            best = best_trial(trials, clock, rules)
             hit = best.reached if best else None
             times[s, w, k] = hit.on(clock) if hit else np.inf
             seconds[s, w, k] = hit.time_s if hit else np.inf
             steps[s, w, k] = hit.steps if hit else np.inf
+            bounds[s, w, k] = times[s, w, k] if hit else min(trial.least(clock) for trial in trials)
             if best and np.isnan(times[s, w, k]):
                 raise UserError(
                     f"clock={clock}: not recorded for {best.submission} on {best.workload}, study {study}; score on time or steps"
                 )
     bases = np.array([columns.get(info.variant_of or info.name, -1) for info in results.workloads], dtype=np.int64)
-    return TimesTable(results.submissions, tuple(columns), bases, times, seconds, steps)
+    return TimesTable(
+        submissions=results.submissions,
+        workloads=tuple(columns),
+        bases_W=bases,
+        study_times_SWK=times,
+        study_seconds_SWK=seconds,
+        study_steps_SWK=steps,
+        study_bounds_SWK=bounds,
+    )
 
 
-def _best(trials: list[Trial], clock: Clock, rules: Rules) -> Trial | None:
+def group_studies(results: Results, rules: Rules) -> dict[tuple[str, str], dict[int, list[Trial]]]:
+    """Returns the trials by (submission, workload) and number of the study, the studies in order; only those that the rule sees."""
+    cells: dict[tuple[str, str], dict[int, list[Trial]]] = {}
+    for trial in results.trials:
+        if rules == "finishline" or trial.logged:
+            cells.setdefault((trial.submission, trial.workload), {}).setdefault(trial.study, []).append(trial)
+    return {key: dict(sorted(cell.items())) for key, cell in cells.items()}
+
+
+def best_trial(trials: list[Trial], clock: Clock, rules: Rules) -> Trial | None:
+    """Returns the trial that counts for a study, None where it missed."""
     hits = [(trial, trial.reached) for trial in trials if trial.reached]
     if not hits:
         return None

@@ -93,13 +93,6 @@ def student_quantile(degrees: float) -> float:
     return float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees >= 1 else math.nan
 
 
-def student_p(t: float, degrees: float) -> float:
-    """The two-sided p value of Student's t."""
-    from scipy.special import stdtr
-
-    return 2 * float(stdtr(degrees, -abs(t)))
-
-
 def mean_ratio_interval(log_ratio: float, variance: float, degrees: float) -> Interval:
     """The 95 % interval of a ratio whose log has this variance, by Student's t; unknown without degrees of freedom."""
     half = student_quantile(degrees) * math.sqrt(variance)

@@ -49,5 +49,5 @@ def test_a_worker_says_how_far_its_trial_is(world: World, capsys: pytest.Capture
     display.on_evaluation(Row(**now | {"step": 5, "time_s": 1.0, "valid_metric": 0.25}))
     assert capsys.readouterr().out.splitlines() == [
         '{"status": "toy_sgd on toy/cpu, study 1  started"}',
-        '{"status": "toy_sgd on toy/cpu, study 1  step 5  clock 1.0 of 60 s  squared_error 0.2500 (target <= 1e-09)  no forecast yet"}',
+        '{"status": "toy_sgd on toy/cpu, study 1  step 5  clock 1.0 of 60 s  squared_error 0.2500 (target <= 1e-09)  no forecast"}',
     ]

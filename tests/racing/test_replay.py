@@ -65,8 +65,8 @@ def test_rule_1_alone_keeps_intervals_and_study_times(logs: Path, capsys: pytest
     rows = table(text)
     assert [rows[name][5:7] for name in ("in order, rule 1", "in parallel, rule 1", "better order, rule 1")] == [["0", "identical"]] * 3
     assert rows["in parallel, rule 1"][0] == "6.4"  # 6 x 0.1 + 6 x 0.8, and 1.0 for the study that missed
-    assert re.search(r"all in parallel: differs in what is not promised: .*study_times", text)
-    assert not re.search(r"in parallel, rule 1: differs.*(study_times|score_low)", text)
+    assert re.search(r"all in parallel: differs in what is not promised: .*studies.csv: time_s", text)
+    assert not re.search(r"in parallel, rule 1: differs.*(studies.csv|score_low)", text)
 
 
 def test_fewer_studies(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:

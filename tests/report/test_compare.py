@@ -12,10 +12,11 @@ PLAIN = ScoreOptions(bootstrap=0)
 def test_a_board_is_like_itself_and_not_like_another() -> None:
     times = {"a": {"w": [[1.0], [2.0], [3.0]]}, "b": {"w": [[2.0], [2.0], [3.0]]}}
     one = rows(score_board(made(times), PLAIN))
-    assert set(one) == {"leaderboard.csv", "times.csv", "profiles.csv", "pairwise.csv", "sensitivity.csv"}
+    assert set(one) == {"leaderboard.csv", "times.csv", "studies.csv", "profiles.csv", "pairwise.csv", "sensitivity.csv"}
     assert not any(differences(one[file], one[file]) for file in one)
     other = rows(score_board(made({**times, "b": {"w": [[2.0], [2.0], [INF]]}}), PLAIN))
-    assert set(differences(one["times.csv"], other["times.csv"])) >= {"study_times", "studies_reached", "why"}
+    assert set(differences(one["times.csv"], other["times.csv"])) >= {"studies_reached", "why"}
+    assert set(differences(one["studies.csv"], other["studies.csv"])) == {"time_s", "steps", "cpu_time_s", "reached", "verdict"}
     assert not {"median_time", "ratio_to_best"} & set(differences(one["times.csv"], other["times.csv"]))
     assert not differences(one["profiles.csv"], other["profiles.csv"])
 

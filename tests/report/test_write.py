@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 import re
 import xml.etree.ElementTree
@@ -15,6 +16,7 @@ from harness.errors import UserError
 from harness.report import board_table, write_board
 from harness.report.columns import FILES
 from harness.report.markdown import markdown
+from harness.report.plot import draw
 from harness.report.tables import csv_files
 from harness.score import Board, ScoreOptions, read_algoperf, read_ledgers, score_board
 from tests.score.builders import INF, curve, made, write_ledger, write_log, write_targets
@@ -69,7 +71,7 @@ def test_columns_are_as_documented(name):
 @pytest.mark.parametrize("name", FILES)
 def test_numbers_are_numbers(name):
     """Every column with a unit holds numbers, empty cells or (where it says so) several numbers."""
-    several = {"study_times", "rank_probabilities", "verdicts"}
+    several = {"rank_probabilities", "verdicts"}
     for row in rows(csv_files(board()), name):
         for column in FILES[name].columns:
             if column.unit and column.name not in several and row[column.name]:
@@ -96,14 +98,42 @@ def test_leaderboard_by_hand():
 def test_times_by_hand():
     found = {(row["submission"], row["workload"]): row for row in rows(csv_files(board()), "times.csv")}
     assert list(found) == [(s, w) for s in ("a", "nadamw", "c") for w in ("lm", "vit", "vit2")]
-    assert found["a", "lm"]["study_times"] == "10.0 11.0 12.0"
     assert (found["a", "lm"]["median_time"], found["a", "lm"]["median_steps"]) == ("11.0", "110.0")
     missed = found["c", "vit"]
-    assert (missed["study_times"], missed["median_time"], missed["ratio_to_best"]) == ("10.0 inf inf", "inf", "inf")
+    assert (missed["median_time"], missed["ratio_to_best"]) == ("inf", "inf")
     assert (missed["studies"], missed["studies_reached"], missed["verdicts"]) == ("3", "1", "missed=2 reached=1")
     assert missed["why"].startswith("missed in 2 of 3 studies; best loss 1.5, target <= 1")
     assert (found["c", "vit2"]["why"], found["c", "vit2"]["median_time"]) == ("not run", "")
     assert found["a", "vit2"]["variant_of"] == "vit"
+
+
+def test_studies_are_one_row_each():
+    found = rows(csv_files(board()), "studies.csv")
+    assert len(found) == 3 * 3 + 3 * 3 + 2 * 3
+    assert [(row["study"], row["time_s"], row["steps"]) for row in found[:3]] == [
+        ("1", "10.0", "100.0"),
+        ("2", "11.0", "110.0"),
+        ("3", "12.0", "120.0"),
+    ]
+    of_c = [row for row in found if (row["submission"], row["workload"]) == ("c", "vit")]
+    assert [(row["time_s"], row["cpu_time_s"], row["reached"], row["verdict"]) for row in of_c] == [
+        ("10.0", "20.0", "yes", "reached"),
+        ("inf", "inf", "no", "missed"),
+        ("inf", "inf", "no", "missed"),
+    ]
+    assert {row["overlap_s"] for row in found} == {""}
+
+
+def test_each_entry_has_its_score_on_every_clock(tmp_path):
+    times = {"a": {"lm/cpu": [10.0, 11.0, 12.0]}, "b": {"lm/cpu": [20.0, 22.0, 24.0]}}
+    results = read_ledgers([write_ledger(tmp_path, times)])  # the steps of all trials are the same, CPU seconds are twice the seconds
+    on_time, on_steps = (rows(csv_files(score_board(results, ScoreOptions(clock=clock))), "leaderboard.csv") for clock in ("time", "steps"))
+    for found in (on_time, on_steps):
+        scores = {row["submission"]: [float(row[f"score_{clock}"]) for clock in ("time", "steps", "cpu_time")] for row in found}
+        assert scores == {"a": [1, 1, 1], "b": [pytest.approx(2 / 3), 1, pytest.approx(2 / 3)]}
+    assert [row["score"] for row in on_time] == [row["score_time"] for row in on_time]
+    assert [row["score"] for row in on_steps] == [row["score_steps"] for row in on_steps]
+    assert {row["score_cpu_time"] for row in rows(csv_files(board()), "leaderboard.csv")} == {""}  # not recorded in full
 
 
 def test_profiles_are_steps_within_their_bands():
@@ -141,14 +171,54 @@ def test_a_board_with_one_study_leaves_what_it_cannot_know_empty():
 
 
 def test_the_page_tells_it_all(tmp_path):
-    ledger = write_ledger(tmp_path, {"a": {"lm/cpu": [10.0, 11.0, 12.0]}, "b": {"lm/cpu": [None, None, 13.0]}}, reason="pipes | too")
+    times = {"a": [10.0, 11.0, 12.0], "b": [None, None, 13.0]}
+    ledger = write_ledger(tmp_path, {name: {"lm/cpu": own, "vit/cpu": own} for name, own in times.items()}, reason="pipes | too")
     page = markdown(score_board(read_ledgers([ledger])))
     assert page.startswith("# Leaderboard (ruleset self, rules finishline, clock time)")
     for words in ("| 1 | a | 1.0000 |", "missed in 2 of 3 studies", "| a faster than b |", "What if something is left out"):
         assert words in page
     assert "under both rules" not in page
+    assert "Ranked by the score alone, on clock=time: the referee's seconds until the target, since" in page
     for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_page_names_what_it_comes_from(tmp_path):
+    segment = {"host": "h", "device": "d", "first_evaluation": 0, "time_s": 5.0}
+    for name, at in (("a", "2026-01-01T23:00:00+00:00"), ("b", "2026-01-02T01:30:00+00:00")):
+        segments = [{**segment, "started_at": at}]
+        write_ledger(tmp_path / "race", {name: {"lm/cpu": [10.0, 11.0, 12.0]}}, segments=segments, campaign="25e4c776")
+    page = markdown(score_board(read_ledgers([tmp_path / "race"])))
+    for line in (
+        "campaign and its hash: race (25e4c776)",
+        "trials started from 2026-01-01 23:00 to 2026-01-02 01:30 UTC",
+        "hardware: AMD EPYC x2, cpu",
+        "versions: finishline 0.1.0, torch 2.13.0",
+        "sandbox: bwrap",
+        "signature: not signed",
+    ):
+        assert f"* {line}\n" in page
+
+
+def test_a_speed_up_says_on_how_many_workloads_it_rests():
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(board_table(board()))
+    for text in (markdown(board()), console.export_text()):
+        assert "0.70 on 1 of 2" in re.sub(r" \[.*?\]", "", text)
+
+
+def test_long_names_fit_their_panels_and_the_grey_lines_are_explained():
+    names = [f"{i}_{'a_rather_long_name_' * (i // 3)}W" for i in range(11)]
+    figure = draw(score_board(made({name: {"lm": [[1.0 + i]]} for i, name in enumerate(names)})))
+    texts = figure.axes[0].texts
+    titles = [text for text in texts if text.get_fontweight() == "bold"]
+    assert len(titles) == len(names)
+    assert titles[0].get_text() == "1. 0_W"
+    assert "…" in titles[-1].get_text()
+    for row in range(0, len(titles), 4):
+        boxes = [title.get_window_extent() for title in titles[row : row + 4]]
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert any("grey lines: the other entries" in text.get_text() for text in texts)
 
 
 def test_the_page_of_foreign_logs_says_what_moves(tmp_path):

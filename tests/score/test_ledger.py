@@ -1,5 +1,8 @@
 """Ledgers on disk: what is read, what is refused, and in which words."""
 
+import json
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,9 @@ from harness.ledger import SCHEMA
 from harness.report import board_table
 from harness.report.markdown import markdown
 from harness.score import ScoreOptions, read_ledgers, score_board
-from tests.score.builders import new_folder, write_ledger, write_trial, write_unfinished
+from harness.score.results import Clock
+from harness.score.times import tabulate
+from tests.score.builders import new_folder, record, write_ledger, write_trial, write_unfinished
 
 
 @pytest.fixture
@@ -242,3 +247,16 @@ def test_trials_on_a_machine_off_its_calibration_are_marked_and_named(tmp_path):
     assert note.endswith("calibrated with: a on lm/cpu, study 3, trial 1 (-12%)")
     assert note.startswith("1 trials ran on a machine that was more than 5% off")
     assert f"* {note}" in markdown(board)
+
+
+def test_a_stopped_study_is_known_up_to_where_it_was_stopped(tmp_path):
+    stopped = record("a", "lm/cpu", 1, 1, None, verdict="stopped", cpu_clock="cgroup") | {"time_s": 30.0, "cpu_time_s": 50.0, "steps": 200}
+    (new_folder(tmp_path, "a", "lm/cpu", 1, 1) / "record.json").write_text(json.dumps(stopped))
+    write_trial(tmp_path, "a", "lm/cpu", 1, 2, None)  # its study may still take 30 s
+    write_trial(tmp_path, "a", "lm/cpu", 2, 1, None)
+    write_trial(tmp_path, "a", "lm/cpu", 3, 1, 10.0)
+    write_unfinished(tmp_path, "a", "lm/cpu", 4, 1)
+    results = read_ledgers([tmp_path])
+    bounds = {clock: tabulate(results, clock, "finishline").study_bounds_SWK[0, 0].tolist() for clock in get_args(Clock)}
+    assert bounds == {"time": [30, np.inf, 10, 0], "steps": [200, np.inf, 300, 0], "cpu_time": [50, np.inf, 20, 0]}
+    assert any(note.startswith("1 studies were stopped by racing: scores and ranks on the clock") for note in results.notes)

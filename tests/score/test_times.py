@@ -104,5 +104,5 @@ def test_the_order_of_trials_does_not_matter(studies, random):
     again = replace(results, trials=tuple(shuffled))
     options = ScoreOptions(bootstrap=50)
     first, second = score_board(results, options), score_board(again, options)
-    for part in ("entries", "cells", "pairs", "leave_one_out", "notes"):
+    for part in ("entries", "cells", "studies", "pairs", "leave_one_out", "notes"):
         assert repr(getattr(first, part)) == repr(getattr(second, part))  # NaN prints alike and is never equal

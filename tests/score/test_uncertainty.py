@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.score import ScoreOptions, score_board
-from harness.score.pairwise import equality_p, holm
+from harness.score.pairwise import Comparison, compare_studies, holm
 from harness.score.profiles import profile
 from harness.score.uncertainty import (
     log_variances,
@@ -21,7 +21,6 @@ from harness.score.uncertainty import (
     profile_bands,
     rank_probabilities,
     replicate_medians,
-    student_p,
     student_quantile,
 )
 from tests.score.builders import INF, made
@@ -73,8 +72,6 @@ def test_two_studies_are_spread_as_wide_as_they_should():
 @pytest.mark.parametrize("degrees", [1, 1.7, 2, 3, 8, 300])
 def test_student_against_scipy(degrees):
     assert student_quantile(degrees) == pytest.approx(scipy.stats.t.ppf(0.975, degrees), rel=1e-9)
-    for t in (-2.0, 0.5, 2.0, 4.0):
-        assert student_p(t, degrees) == pytest.approx(2 * scipy.stats.t.sf(abs(t), degrees), rel=1e-9)
 
 
 def test_without_a_degree_of_freedom_nothing_is_known():
@@ -121,29 +118,51 @@ def test_one_study_says_nothing_about_spread():
     assert any("one study in every cell" in note for note in board.notes)
 
 
-def test_p_is_welch_on_one_workload():
-    a, b = np.array([[10.0, 11.0, 12.0]]), np.array([[12.0, 14.0, 13.0, 12.5]])
-    expected = scipy.stats.ttest_ind(np.log(a[0]), np.log(b[0]), equal_var=False)
-    p, difference = equality_p(np.pad(a, ((0, 0), (0, 1)), constant_values=NAN), b)
-    assert p == pytest.approx(expected.pvalue, rel=0.03)
-    assert difference == pytest.approx(np.log(a).mean() - np.log(b).mean())
+def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
+    """Compares studies of which the missed ones will never reach the target."""
+    return compare_studies(a, b, a, b)
 
 
-def test_p_pairs_by_workload_and_counts_misses_against():
+def test_p_pairs_by_workload():
     # each workload has its own scale: only a comparison within workloads can see 10 %
     scale = np.array([[1.0], [100.0], [10_000.0]])
     noise = np.array([[1.0, 1.02, 1.04]])
-    assert equality_p(scale * noise, 1.1 * scale * noise)[0] < 0.001
-    missing = scale * noise
-    missing[0, :] = INF
-    assert equality_p(scale * noise, missing)[1] < 0
-    assert equality_p(scale * noise, np.full((3, 3), INF))[0] < 0.001
+    found = compare(scale * noise, 1.1 * scale * noise)
+    assert (found.test, found.p) == ("times", pytest.approx(2 / 20**3))
+    assert found.excess > 0 > compare(1.1 * scale * noise, scale * noise).excess
 
 
-def test_p_is_unknown_where_there_is_no_spread():
-    assert math.isnan(equality_p(np.array([[1.0, 1.0]]), np.array([[2.0, 2.0]]))[0])
-    assert math.isnan(equality_p(np.array([[1.0, NAN]]), np.array([[2.0, 2.1]]))[0])
-    assert math.isnan(equality_p(np.full((1, 2), INF), np.full((1, 2), INF))[0])
+def test_reached_against_missed_is_evidence():
+    # slower where both reach the target, and alone in reaching it on three other workloads
+    a, b = np.array([[62.0, 63, 64]] * 3 + [[75.0, 74, 76]]), np.array([[INF, INF, INF]] * 3 + [[45.0, 46, 47]])
+    found = compare(a, b)
+    assert (found.test, found.p) == ("reached", pytest.approx(2 * 2 / 20**3))
+    times = {"a": a, "b": b}
+    board = score_board(made({name: {f"w{w}": [[t] for t in row] for w, row in enumerate(own)} for name, own in times.items()}))
+    assert board.pairs[0].verdict == "a reaches more than b"
+    assert board.pairs[0].ratio > 1
+
+
+def test_a_test_that_could_not_be_significant_costs_nothing():
+    a, b = np.array([[1.0, 1.02, 1.04]] * 3), np.array([[1.1, 1.12, 1.14]] * 3)
+    one_miss = np.array([[1.1, 1.12, 1.14]] * 2 + [[1.1, 1.12, INF]])
+    assert compare(a, one_miss).p == compare(a, b).p
+
+
+def test_a_stopped_study_is_no_miss():
+    a, b = np.array([[1.0, 1.1, 1.2]] * 3), np.array([[INF, INF, INF]] * 3)
+    stopped = np.full((3, 3), 1.1)  # before two of a's three had arrived, it had not: nothing is known of the third
+    missed, unknown = compare(a, b), compare_studies(a, b, a, stopped)
+    assert missed.p < unknown.p
+    assert (missed.test, unknown.test) == ("reached", "times")
+    assert unknown.excess > 0
+    assert compare_studies(a, b, a, np.zeros((3, 3))).p == 1
+
+
+def test_p_without_spread_without_studies_and_without_hits():
+    assert compare(np.array([[1.0, 1.0]]), np.array([[2.0, 2.0]])).p == pytest.approx(2 / 6)
+    assert math.isnan(compare(np.array([[1.0, NAN]]), np.array([[2.0, 2.1]])).p)
+    assert math.isnan(compare(np.full((1, 2), INF), np.full((1, 2), INF)).p)
 
 
 def test_holm_by_hand():
