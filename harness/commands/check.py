@@ -17,6 +17,7 @@ from harness.check.trial_run import trial_run
 from harness.errors import UserError
 from harness.project.config import read_ruleset
 from harness.project.project import Project
+from harness.trial.packages import must_be_installed
 from harness.trial.source import weigh_folder
 
 RULESET = "self"
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     given = _hyperparameters([text for text in arguments if "=" in text and not text.startswith("ruleset=")])
     chosen = [text.partition("=")[2] for text in arguments if text.startswith("ruleset=")]
     ruleset = read_ruleset(project.configs, chosen[-1] if chosen else RULESET)
+    must_be_installed(folder)
     try:
         _, size = weigh_folder(folder, ruleset)
     except UserError as error:

@@ -54,10 +54,13 @@ class Project:
         """Returns the folder of a submission, given its name below submissions/ or a path.
 
         Raises:
-            UserError: there is none (the nearest is suggested), or it has no submission.py.
+            UserError: there is none (the nearest is suggested, or the folder of that name where the command was started), or it has no
+                submission.py.
         """
-        folder = Path(name) if "/" in name else self.root / "submissions" / name
+        folder = Path(name) if "/" in name or name == "." else self.root / "submissions" / name
         if not folder.is_dir():
+            if "/" not in name and (Path(name) / "submission.py").is_file():
+                raise UserError(f"no submission '{name}' in {self.root / 'submissions'}; for the folder here give './{name}'")
             raise UserError(f"no submission '{name}'{suggest(name, self.submission_names())}")
         if not (folder / "submission.py").is_file():
             raise UserError(f"no submission.py in {folder}: a submission is a folder with submission.py, space.yaml and README.md")
