@@ -112,7 +112,7 @@ def train(project: Project, config: WorkloadConfig, submission: str, seed: int, 
     setting = SubmissionContext(
         model=model,
         hp=SimpleNamespace(**read_space(folder).point({})),
-        workload=WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__}),
+        workload=WorkloadInfo.of(config, config.step_hint * config.reference_batch, len(train_data)),
         roles=workload.roles(model),
         losses=lambda batch: workload.losses(model, batch),
         generator=torch.Generator().manual_seed(component_seed(seed, "submission")),

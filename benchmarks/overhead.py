@@ -53,7 +53,7 @@ def bare(workload_id: str, steps: int) -> None:
     data = workload.load(prepare(workload, cache_root()), "train")
     model = workload.build_model().train()
     folder = project.submission_folder(SUBMISSION)
-    facts = WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__})
+    facts = WorkloadInfo.of(config, config.step_hint * config.reference_batch, len(data))
     point, generator = SimpleNamespace(**read_space(folder).point({})), torch.Generator().manual_seed(0)
     setting = SubmissionContext(model, point, facts, workload.roles(model), lambda b: b, generator, torch.device("cpu"), lambda: 0.0)
     warm_up(workload, model, data, config.reference_batch, torch.device("cpu"))

@@ -57,7 +57,7 @@ def train(workload: Workload, data: Path) -> Iterator[tuple[str, torch.nn.Module
     samples, valid = workload.load(data, "train"), workload.load(data, "valid")
     model = workload.build_model().train()
     folder = project.submission_folder(SUBMISSION)
-    facts = WorkloadInfo(**{name: getattr(config, name) for name in WorkloadInfo.__dataclass_fields__})
+    facts = WorkloadInfo.of(config, config.step_hint * config.reference_batch, len(samples))
     point, generator = SimpleNamespace(**read_space(folder).point({})), torch.Generator().manual_seed(0)
     roles, device = workload.roles(model), torch.device("cpu")
     losses = partial(workload.losses, model)

@@ -22,8 +22,8 @@ from torch.distributed import ProcessGroup
 
 from harness.state import Anchors, restore, save
 from harness.state import StateError as StateError
-from harness.state.anchors import module_of
-from harness.workload import Batch, Direction, Evaluation, Role
+from harness.state.anchors import modules_of
+from harness.workload import Batch, Direction, Evaluation, Role, WorkloadConfig
 
 if TYPE_CHECKING:
     from harness.stream import Stream
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkloadInfo:
-    """What a submission may know of the workload: everything but its name. `step_hint` counts steps of `reference_batch` examples."""
+    """What a submission may know of the workload: everything but its name.
+
+    `step_hint` counts steps of `reference_batch` examples. An evaluation falls due every `evaluate_every` examples; `num_samples` is the
+    size of the training data, in examples.
+    """
 
     metric: str
     direction: Direction
@@ -40,6 +44,14 @@ class WorkloadInfo:
     reference_batch: int
     step_hint: int
     loss_kind: str
+    evaluate_every: int
+    num_samples: int
+
+    @staticmethod
+    def of(config: WorkloadConfig, evaluate_every: int, num_samples: int) -> WorkloadInfo:
+        """Returns the facts of a configured workload and of a trial."""
+        names = [name for name in WorkloadInfo.__dataclass_fields__ if name in WorkloadConfig.__dataclass_fields__]
+        return WorkloadInfo(**{name: getattr(config, name) for name in names}, evaluate_every=evaluate_every, num_samples=num_samples)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class Submission:
     Attributes:
         model: the network to train; in training mode.
         hp: the hyperparameters of this trial, by name.
-        workload: metric, direction, target, budget, reference batch, step hint, kind of loss.
+        workload: metric, direction, target, budget, reference batch, step hint, kind of loss, examples between evaluations and in all.
         roles: the role of each parameter by its name: hidden, embedding, head, norm, bias, conv or scalar.
         losses: batch -> loss of each example, shape (B,).
         generator: a random generator (CPU) of the submission's own; it is part of the checkpoint.
@@ -174,7 +186,7 @@ def anchors_of(submission: Submission) -> Anchors:
     """Returns what is there again, without being restored, when a trial goes on: the model and what the runner gave."""
     setting = submission._setting
     given = {name: value for name, value in vars(setting).items() if name not in ("model", "hp", "generator")}
-    return Anchors(model=setting.model, given=given, device=setting.device, own=module_of(type(submission)))
+    return Anchors(model=setting.model, given=given, device=setting.device, own=modules_of(type(submission)))
 
 
 def checked_batch_size(submission: Submission, workload: WorkloadInfo) -> int:

@@ -46,6 +46,21 @@ def test_ratios_between_groups_survive() -> None:
     assert all(fast == pytest.approx(4 * slow) for fast, slow in rates(warmup_then_cosine, 0.1, 50, 52))
 
 
+def test_a_rate_can_be_asked_without_an_optimizer() -> None:
+    schedule = warmup_then_linear(None, 0.1, 100)
+    assert [schedule.rate(t) for t in (1, 10, 55, 100, 101)] == pytest.approx([0.1, 1, 0.5, 0, TAIL_RATE])
+    schedule.step()
+    assert schedule.t == 2
+
+
+def test_an_endless_schedule_is_never_finished() -> None:
+    schedule = Schedule(None, 0.1, 10, lambda progress: 1.0, endless=True)
+    for _ in range(100):
+        schedule.step()
+    assert schedule.rate(101) == 1
+    assert not schedule.finished
+
+
 def test_finished_after_the_tail() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = warmup_then_linear(optimizer, 0.05, 100)

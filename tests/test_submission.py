@@ -10,7 +10,7 @@ from harness.submission import StateError, Submission, SubmissionContext, Worklo
 
 
 def submission(kind: type[Submission] = Submission, batch: int = 16) -> Submission:
-    facts = WorkloadInfo("error", "minimize", 0.1, 60.0, batch, 100, "squared_error")
+    facts = WorkloadInfo("error", "minimize", 0.1, 60.0, batch, 100, "squared_error", evaluate_every=160, num_samples=640)
     model = nn.Linear(2, 1)
     roles = {"weight": "head", "bias": "bias"}
     return kind(SubmissionContext(model, SimpleNamespace(), facts, roles, lambda b: b, torch.Generator(), torch.device("cpu"), lambda: 1.5))

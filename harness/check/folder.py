@@ -1,7 +1,7 @@
 """The rules of a submission's folder, and of its search space."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from harness.check.finding import Finding
@@ -17,9 +17,7 @@ def check_files(folder: Path) -> Iterator[Finding]:
     """Yields what is wrong with the files as such."""
     for path in files(folder):
         name = path.relative_to(folder).as_posix()
-        if path.suffix == ".py" and name != "submission.py":
-            yield Finding("warning", name, 0, "is a second module", "submission.py is loaded on its own and cannot import it")
-        elif b"\0" in path.read_bytes():
+        if b"\0" in path.read_bytes():
             yield Finding("warning", name, 0, "is no text", "a submission is read by everybody")
     readme = folder / "README.md"
     if not readme.is_file() or not readme.read_bytes().strip():
@@ -35,8 +33,8 @@ def check_space(folder: Path) -> tuple[SearchSpace | None, list[Finding]]:
         return None, [Finding("error", "space.yaml", 0, str(error), "see harness/project/space.py for the form")]
 
 
-def check_hyperparameters(space: SearchSpace, sources: Sequence[Source]) -> Iterator[Finding]:
-    """Yields hyperparameters that the code reads and the space lacks, and the other way round."""
+def check_hyperparameters(space: SearchSpace, sources: Sequence[Source], own: Container[str]) -> Iterator[Finding]:
+    """Yields hyperparameters that the submission's `own` files read and the space lacks, and those that no file reads."""
     known = {axis.name for axis in space.axes}
     used: set[str] = set()
     whole = False
@@ -47,7 +45,7 @@ def check_hyperparameters(space: SearchSpace, sources: Sequence[Source]) -> Iter
             if name == "self.hp" and id(node) not in owners and not isinstance(node, ast.Name):
                 whole = True  # vars(self.hp), hp = self.hp: no telling what is read
             if name and name.startswith("self.hp.") and name.count(".") == 2 and isinstance(node, ast.Attribute):
-                if name[8:] not in used | known:
+                if name[8:] not in used | known and source.file in own:
                     what = f"reads self.hp.{name[8:]}, which space.yaml does not have"
                     yield source.finding("error", node, what, f"add it there{suggest(name[8:], known)}")
                 used.add(name[8:])

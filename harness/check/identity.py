@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.check.finding import Finding
 from harness.check.source import Source, assignments
 
-FACTS = ("metric", "target", "loss_kind", "step_hint", "reference_batch", "budget_s")
+FACTS = ("metric", "target", "loss_kind", "step_hint", "reference_batch", "budget_s", "evaluate_every", "num_samples")
 SIZES = ("shape", "numel", "size", "parameters", "named_parameters", "modules", "nelement", "num_embeddings", "out_features", "num_samples")
 NAMES = ("name", "n", "key", "param_name", "parameter_name", "module_name")
 TINY = 4

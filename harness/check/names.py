@@ -1,11 +1,13 @@
 """Lint: modules and functions that a training algorithm has no use for, by name."""
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from harness.check.finding import Finding, Level
 from harness.check.source import Source
+from harness.project.shared import PACKAGE
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ RULES = (
     Rule(
         "error",
         "huggingface_hub transformers timm torchvision torch.hub torch.utils.model_zoo",
-        "it brings weights or data from elsewhere; training starts from the workload's own",
+        "it may bring weights or data from elsewhere; declare it in requirements.txt if only an algorithm of it is used",
     ),
     Rule("error", "eval exec compile __import__ breakpoint input", "code that is made at run time cannot be read"),
     Rule("error", "time.sleep", "waiting is on the clock, and trains nothing"),
@@ -95,20 +97,20 @@ SEEDS = ("manual_seed", "seed", "default_rng", "Random", "RandomState")
 UNREPEATABLE = ("time.", "datetime.", "os.", "uuid.", "secrets.", "id", "hash")
 
 
-def imports(source: Source) -> Iterator[Finding]:
-    """Yields what is imported and should not be."""
+def imports(source: Source, declared: Container[str]) -> Iterator[Finding]:
+    """Yields what is imported and should not be; `declared` are the modules of the packages that requirements.txt names."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             for name in (alias.name for alias in node.names):
-                yield from _imported(source, node, name)
+                yield from _imported(source, node, name, declared)
         elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                yield source.finding("error", node, "imports relative to its folder", "submission.py is loaded on its own")
-            elif (node.module or "") in ("harness", "torch", "os", "numpy"):
+            if node.level == 0 and (node.module or "") in ("harness", "torch", "os", "numpy"):
                 for alias in node.names:
-                    yield from _imported(source, node, f"{node.module}.{alias.name}")
-            else:
-                yield from _imported(source, node, node.module or "")
+                    yield from _imported(source, node, f"{node.module}.{alias.name}", declared)
+            elif node.level == 0:
+                yield from _imported(source, node, node.module or "", declared)
+            elif node.level > 1 and source.file == "submission.py":
+                yield source.finding("error", node, "imports from outside its folder", "write from submissions.common import …")
 
 
 def references(source: Source) -> Iterator[Finding]:
@@ -124,18 +126,24 @@ def references(source: Source) -> Iterator[Finding]:
             yield from _called(source, node)
 
 
-def _imported(source: Source, node: ast.stmt, name: str) -> Iterator[Finding]:
+def _imported(source: Source, node: ast.stmt, name: str, declared: Container[str]) -> Iterator[Finding]:
     root = name.split(".")[0]
     if root == "harness":
         if not any(name == own or name.startswith(f"{own}.") for own in OWN):
             advice = f"the harness's inside is not a submission's; free to use are {', '.join(OWN)}"
             yield source.finding("error", node, f"imports {name}", advice)
         return
+    if root in declared or root == PACKAGE:
+        return
     rule = next((rule for known, rule in LEVELS.items() if name == known or name.startswith(f"{known}.")), None)
     if rule is not None:
         yield source.finding(rule.level, node, f"imports {name}", rule.advice)
+    elif root in sys.stdlib_module_names:
+        if root not in KNOWN.split():
+            yield source.finding("warning", node, f"imports {name}", "what does a training algorithm need it for?")
     elif root not in KNOWN.split():
-        yield source.finding("warning", node, f"imports {name}", "is this package one of the project's, and what does it do?")
+        advice = f"name its package and version in requirements.txt, such as {root}==1.0: what is not declared is not there in a trial"
+        yield source.finding("error", node, f"imports {name}, which is not declared", advice)
 
 
 def _referenced(source: Source, node: ast.expr, name: str) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from harness.base.seeds import component_seed
 from harness.check.finding import Finding, Level
-from harness.check.tiny import CONFIG, Net, Tiny
+from harness.check.tiny import CONFIG, SAMPLES, Net, Tiny
 from harness.project.plugins import load_submission
 from harness.project.space import read_space
 from harness.state import compare
@@ -44,7 +44,7 @@ from harness.trial.read_back import (
 from harness.trial.runner import warm_up
 from harness.workload import Batch, Evaluation
 
-FACTS = WorkloadInfo(**{name: getattr(CONFIG, name) for name in WorkloadInfo.__dataclass_fields__})
+FACTS = WorkloadInfo.of(CONFIG, evaluate_every=CONFIG.step_hint * CONFIG.reference_batch // 20, num_samples=SAMPLES)
 STEPS, MORE_STEPS, MAX_CORNERS, EVALUATIONS = 10, 5, 64, 3
 Losses = Callable[[nn.Module, Batch], Tensor]
 

@@ -14,6 +14,7 @@ from typing import Any
 from harness.check.finding import Finding
 from harness.trial.runner_process import environment
 from harness.trial.sandbox import NOTHING, Mounts, build, choose
+from harness.trial.source import copy_folder
 
 REPORT = "report.jsonl"
 LIMIT_S = 300.0
@@ -23,7 +24,9 @@ def trial_run(folder: Path, hp: Mapping[str, float | int | str | bool], limit_s:
     """Runs the submission on a tiny model (harness/check/rehearsal.py), on one core and no GPU, and returns what was found."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        box = build(choose("auto"), Mounts(source=folder, data=NOTHING, workload=NOTHING))
+        copy = scratch / folder.name
+        copy_folder(folder, copy)
+        box = build(choose("auto"), Mounts(source=copy, data=NOTHING, workload=NOTHING))
         with box, (scratch / REPORT).open("wb") as report, (scratch / "log.txt").open("wb") as log:
             arguments = [str(box.mounts.source), str(report.fileno()), json.dumps(dict(hp))]
             process = subprocess.Popen(

@@ -11,17 +11,19 @@ from harness.check.trial_run import trial_run
 from harness.commands.options import CheckOptions
 from harness.errors import UserError
 from harness.project.project import Project
+from harness.trial.packages import must_be_installed
 from harness.trial.source import weigh_folder
 
 COLOURS = {"error": "red", "warning": "yellow"}
 
 
 def main(given: CheckOptions, project: Project) -> int:
-    """Prints what was found, one line each; returns 1 when a rule is broken, else 0."""
+    """Prints the size of the folder and what was found, one line each; returns 1 when a rule is broken, else 0."""
     console = new_console()
     if given.target in project.workload_ids():
         return _check_workload(given, project, console)
     folder = project.submission_folder(given.target)
+    must_be_installed(folder)
     try:
         _, size = weigh_folder(folder, given.ruleset)
     except UserError as error:

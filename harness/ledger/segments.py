@@ -28,7 +28,10 @@ class _Starts:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """The machine on which a trial began; `fingerprint` is what two machines must share for their times to be comparable."""
+    """The machine on which a trial began, and the versions of the packages that it used and that its submission imports.
+
+    `fingerprint` is what two machines must share for their times to be comparable.
+    """
 
     fingerprint: str
     host: str

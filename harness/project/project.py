@@ -82,13 +82,17 @@ class Project:
         """Returns the folder of a submission, given its name below submissions/ or a path.
 
         Raises:
-            UserError: there is none (the nearest is suggested), or it has no submission.py.
+            UserError: there is none (the nearest is suggested, or the folder of that name where the command was started), or it has no
+                submission.py.
         """
-        folder = Path(name) if "/" in name else self.root / "submissions" / name
+        folder = Path(name) if "/" in name or name == "." else self.root / "submissions" / name
         try:
-            is_folder = folder.is_dir() and name not in ("", ".", "..")
+            is_folder = folder.is_dir() and name not in ("", "..")
+            here = "/" not in name and (Path(name) / "submission.py").is_file()
         except OSError:
-            is_folder = False
+            is_folder = here = False
+        if not is_folder and here:
+            raise UserError(f"no submission {shown(name)} in {self.root / 'submissions'}; for the folder here give './{name}'")
         if not is_folder:
             raise UserError(f"no submission {shown(name)}{suggest(name, self.submission_names())}")
         if not (folder / "submission.py").is_file():

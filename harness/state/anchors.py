@@ -28,6 +28,10 @@ GLOBAL_HOOKS: dict[str, Any] = {
 }
 
 
+MODULES = "__submission_modules__"
+"""The global of submission.py with all modules that were loaded with it: module name -> globals."""
+
+
 class StateError(TypeError):
     """Something in a submission's state that a checkpoint cannot hold, or that did not come back from one; the message names it."""
 
@@ -56,13 +60,21 @@ class Anchors:
         return found
 
 
-def module_of(kind: type) -> dict[str, dict[str, Any]]:
-    """Returns the globals of the module that defines a class, by the module's name; of this very class, even if it was loaded twice."""
+def modules_of(kind: type) -> dict[str, dict[str, Any]]:
+    """Returns the globals of the module that defines a class, and of those loaded with it, by the module's name.
+
+    They are those of this very class, even if it was loaded twice.
+    """
     for base in kind.__mro__:
         for value in vars(base).values() if base.__module__ == kind.__module__ else ():
             if isinstance(value, FunctionType) and value.__globals__.get("__name__") == kind.__module__:
-                return {kind.__module__: value.__globals__}
-    return {kind.__module__: vars(sys.modules[kind.__module__])} if kind.__module__ in sys.modules else {}
+                return _with_its_modules(kind.__module__, value.__globals__)
+    return _with_its_modules(kind.__module__, vars(sys.modules[kind.__module__])) if kind.__module__ in sys.modules else {}
+
+
+def _with_its_modules(name: str, scope: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    modules: dict[str, dict[str, Any]] = scope.get(MODULES, {name: scope})
+    return modules
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from harness.ledger.spec import TrialSpec, read_spec
 from harness.machine.hardware import Machine
 from harness.trial.checkpoint import CheckpointStore
 from harness.trial.clock import Reading
+from harness.trial.packages import imported_versions
 from harness.trial.source import copy_folder, hash_folder
 
 
@@ -47,7 +48,8 @@ class TrialFolder:
                 copy_folder(Path(spec.submission_path), self.source)
                 if hash_folder(self.source) != spec.source_hash:
                     raise UserError(f"{spec.submission_path} changed while the trial was being set up: start it again")
-                write_environment(self.path, Environment(fingerprint=machine.fingerprint, **asdict(machine)))
+                there = {**asdict(machine), "packages": {**machine.packages, **imported_versions(self.source)}}
+                write_environment(self.path, Environment(fingerprint=machine.fingerprint, **there))
                 write_json(self._files.spec, spec)
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror}): choose another out=") from None

@@ -1,15 +1,20 @@
-"""Which installed packages a runner is shown: those that finishline itself needs, and those that the submission declares."""
+"""Which installed packages a runner is shown: those that finishline itself needs, and those that the submission declares.
+
+A submission declares them in its requirements.txt, `schedulefree==1.4.1` in a line of its own; they must be installed in that version.
+"""
 
 import csv
 import functools
+import sys
 from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import UserError
+from harness.project.shared import PACKAGE, imports
 
 OWN = "finishline"
 METADATA = ("METADATA", "entry_points.txt")
@@ -24,9 +29,27 @@ def packages(source: Path, hidden: Iterable[str]) -> dict[str, Path]:
         hidden: distributions with held-out data; they are not shown, whoever requires them.
 
     Raises:
-        UserError: a line of requirements.txt is no requirement, or names what is not installed.
+        UserError: as `declared`.
     """
-    return dict(_places(tuple(_declared(source / "requirements.txt")), frozenset(map(canonicalize_name, hidden))))
+    return dict(_places(tuple(declared(source)), frozenset(map(canonicalize_name, hidden))))
+
+
+def must_be_installed(source: Path) -> None:
+    """Raises UserError when what a submission declares is not installed here, or in another version."""
+    for _ in declared(source):
+        pass
+
+
+def importable(source: Path) -> set[str]:
+    """Returns the names of the top-level modules of the distributions that a submission declares.
+
+    Raises:
+        UserError: as `declared`.
+    """
+    names = {canonicalize_name(requirement.name) for requirement in declared(source)}
+    if not names:
+        return set()
+    return {module for module, found in packages_distributions().items() if names & set(map(canonicalize_name, found))}
 
 
 @functools.cache
@@ -55,7 +78,22 @@ def _places(declared: tuple[Requirement, ...], hidden: frozenset[str]) -> dict[s
     return places
 
 
-def _declared(path: Path) -> Iterator[Requirement]:
+def imported_versions(source: Path) -> dict[str, str]:
+    """Returns name -> version of the distributions that a submission's files import, itself and finishline left out."""
+    roots = {name[0] for path in source.rglob("*.py") for name in imports(path, ("",))} - {"", "harness", PACKAGE, *sys.stdlib_module_names}
+    if not roots:
+        return {}
+    found = packages_distributions()
+    return {name: distribution(name).version for root in sorted(roots) for name in found.get(root, ())}
+
+
+def declared(source: Path) -> Iterator[Requirement]:
+    """Yields what a submission's requirements.txt asks for on this platform.
+
+    Raises:
+        UserError: a line is no requirement, or it names what is not installed, or is installed in another version.
+    """
+    path = source / "requirements.txt"
     for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], start=1):
         text = line.partition("#")[0].strip()
         if not text:
@@ -64,11 +102,14 @@ def _declared(path: Path) -> Iterator[Requirement]:
             requirement = Requirement(text)
             if not _applies(requirement, set()):
                 continue
-            distribution(requirement.name)
+            version = distribution(requirement.name).version
         except InvalidRequirement:
             raise UserError(f"{path}:{number}: {text!r} is no requirement: write a name and a version, as in torch>=2.11") from None
         except PackageNotFoundError:
             raise UserError(f"{path}:{number}: {requirement.name} is not installed: install it with pip install '{text}'") from None
+        if not requirement.specifier.contains(version, prereleases=True):
+            wanted = f"{requirement.name}{requirement.specifier} is declared, and {version} is installed"
+            raise UserError(f"{path}:{number}: {wanted}: install it with pip install '{text}'")
         yield requirement
 
 

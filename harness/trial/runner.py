@@ -109,7 +109,7 @@ class Runner:
     def make_submission(self, model: nn.Module, network: nn.Module) -> Submission:
         """Imports the submission, makes it and has it set up for a model, and the network that shares its parameters."""
         spec = self.spec
-        facts = WorkloadInfo(**{name: getattr(spec.workload, name) for name in WorkloadInfo.__dataclass_fields__})
+        facts = WorkloadInfo.of(spec.workload, spec.evaluate_every, self.stream.num_samples)
         setting = SubmissionContext(
             model=model,
             hp=SimpleNamespace(**copy.deepcopy(dict(spec.hp))),
@@ -125,7 +125,7 @@ class Runner:
             no_sync=self.ranks.no_sync,
             stream=self.stream,
         )
-        submission: Submission = load_submission(self.source)(setting)
+        submission: Submission = load_submission(self.source, copied=True)(setting)
         batch_size = checked_batch_size(submission, facts)
         if batch_size % self.ranks.world_size:
             raise ValueError(f"batch_size() is {batch_size}, which cannot be dealt evenly to {self.ranks.world_size} ranks")

@@ -21,7 +21,7 @@ import psutil
 from harness.errors import UserError
 from harness.trial import seccomp
 from harness.trial.mounts import MountPlan
-from harness.trial.packages import packages
+from harness.trial.packages import must_be_installed, packages
 from harness.trial.system import PYTHON, SYSTEM_PATH, show_system
 from harness.workload import Workload
 
@@ -132,6 +132,7 @@ def build(mode: str, mounts: Mounts, alone: bool = True) -> Sandbox:
         UserError: data or submission lie in a folder that every runner is shown, cannot be read by others, or requirements.txt is wrong.
     """
     if mode == "none":
+        must_be_installed(mounts.source)
         variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(PROJECT)}
         return Sandbox(mode, (sys.executable,), mounts, variables)
     plan = MountPlan()

@@ -1,6 +1,7 @@
 """The files of a submission: one hash over them, how much they can hold, and the copy that runs. Imports no torch.
 
-All three see the same: names and contents of its plain files, hidden ones and byte code left out.
+All three see the same: names and contents of its plain files, hidden ones and byte code left out. To a submission belongs what it imports
+from the package `submissions` (`harness.project.shared`); a copy has it in a folder of that name.
 """
 
 import hashlib
@@ -9,22 +10,25 @@ import lzma
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.errors import UserError
 from harness.project.rulesets import Ruleset
+from harness.project.shared import shared_files
 
 
 def hash_folder(folder: Path) -> str:
-    """Returns the sha256 of the tar of a submission's files: their names and contents, with all else in the headers zero.
+    """Returns the sha256 of the tar of the files in a folder: their names and contents, with all else in the headers zero.
+
+    Of a copy this is the hash of the whole submission, which `weigh_folder` returns for the original.
 
     Raises:
         UserError: there is something else in it than plain files, or one that cannot be read.
     """
     tar = _Tar()
-    _write(folder, tar)
+    _write({path.relative_to(folder).as_posix(): path for path in files(folder)}, tar)
     return tar.sha256.hexdigest()
 
 
@@ -35,7 +39,7 @@ def weigh_folder(folder: Path, ruleset: Ruleset) -> tuple[str, int]:
         UserError: as `hash_folder`, or these are more bytes than the ruleset allows.
     """
     tar = _CompressedTar(folder, ruleset)
-    _write(folder, tar)
+    _write(all_files(folder), tar)
     return tar.sha256.hexdigest(), tar.size()
 
 
@@ -47,8 +51,8 @@ def copy_folder(folder: Path, copy: Path) -> None:
         OSError: the copy cannot be written.
     """
     copy.mkdir()
-    for path in files(folder):
-        place = copy / path.relative_to(folder)
+    for name, path in all_files(folder).items():
+        place = copy / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
 
@@ -90,16 +94,29 @@ class _CompressedTar(_Tar):
             raise UserError(f"{self._folder} takes {more}{self._bytes} bytes as tar | xz -9, and {allowed}: {advice}")
 
 
-def _write(folder: Path, tar: _Tar) -> None:
+def _write(paths: Mapping[str, Path], tar: _Tar) -> None:
     with tarfile.open(fileobj=tar, mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape") as archive:
-        for path in files(folder):
+        for name, path in paths.items():
             try:
                 with path.open("rb") as file:
-                    header = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                    header = tarfile.TarInfo(name)
                     header.size = os.fstat(file.fileno()).st_size
                     archive.addfile(header, file)
             except OSError as error:
                 raise UserError(f"{path} cannot be read ({error.strerror or error}): a submission is read by everybody") from None
+
+
+def all_files(folder: Path) -> dict[str, Path]:
+    """Returns name in a copy -> path of a submission's files and of the modules that it shares with others, in the order of a copy.
+
+    Raises:
+        UserError: as `files`.
+    """
+    own = list(files(folder))
+    found = shared_files(folder, own) | {path.relative_to(folder).as_posix(): path for path in own}
+    for path in found.values():
+        _must_be_plain(path)
+    return dict(sorted(found.items(), key=lambda item: PurePosixPath(item[0])))
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -107,7 +124,11 @@ def files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise UserError(f"{path} is a link or a special file: a submission holds plain files only")
+        _must_be_plain(path)
         if path.is_file():
             yield path
+
+
+def _must_be_plain(path: Path) -> None:
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path} is a link or a special file: a submission holds plain files only")

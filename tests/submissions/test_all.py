@@ -1,201 +1,219 @@
-"""One table drives every submission through the same checks: adding a method is one line."""
+"""Every submission that git tracks goes through the same checks; what is special about one stands in the fixture.yaml of its folder.
 
-import ast
-import random
-from dataclasses import dataclass
+hp:         hyperparameters of the trajectory, beside the defaults
+expected:   (w1, w2) after `steps` (10) at a constant rate: f = (w1^2 + 10 w2^2) / 2 from (1, -2) in float64 (ROSTER section 6.2)
+evaluated:  the same inside of eval_weights, if it differs
+group, optimizer:  what to set in each parameter group, and as attributes of the optimizer
+rates:      t -> factor of the schedule at the default hyperparameters and a step hint of 100
+endless:    true if `done` is never true
+"""
+
+import itertools
+import statistics
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from omegaconf import OmegaConf
+from packaging.requirements import Requirement
+from torch import Tensor, nn
 
+from harness.check import rehearsal
+from harness.check.folder import code_lines
+from harness.check.rehearsal import Session, begin
+from harness.check.source import parse
 from harness.project.plugins import load_submission
 from harness.project.space import read_space
+from harness.state import compare
 from harness.submission import Submission, SubmissionContext, WorkloadInfo
-from harness.workload import Batch
+from harness.trial.checkpoint import random_state, set_random_state
+from harness.trial.packages import declared
+from harness.trial.read_back import changed_weights, copy_weights, everything, restore_submission, submission_state
+from harness.workload import Batch, Direction
 from tests.conftest import our_submissions
 
-ROOT = Path(__file__).parents[2]
-CODE_LINES = 25
+ROOT = Path(__file__).parents[2] / "submissions"
+NAMES = our_submissions()
+MAX_LINES, MEDIAN_LINES = 120, 25
+FACTS = WorkloadInfo(
+    metric="error",
+    direction=Direction.MINIMIZE,
+    target=0.1,
+    budget_s=60.0,
+    reference_batch=16,
+    step_hint=100,
+    loss_kind="squared_error",
+    evaluate_every=160,
+    num_samples=256,
+)
 
 
-@dataclass(frozen=True)
-class Fixture:
-    """Fixture Q of ROSTER section 6.2: f = (w1^2 + 10 w2^2) / 2 from (1, -2), constant rate, 10 steps in float64."""
-
-    hp: dict[str, float]
-    expected: tuple[float, float]
+def fixture(name: str) -> dict[str, Any]:
+    return OmegaConf.to_container(OmegaConf.load(ROOT / name / "fixture.yaml"))
 
 
-TABLE = {
-    "nadamw": Fixture({"learning_rate": 0.3, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99}, (-0.028318, 0.465233)),
-    "adamw_linear_zero": Fixture({"learning_rate": 0.3, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99}, (-0.271049, 0.553498)),
-    "sgd_nesterov": Fixture({"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.1}, (0.546548, 0.686854)),
-    "sgd_heavy_ball": Fixture({"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.1}, (0.586877, 1.175746)),
-}
+def start(name: str, losses: Callable[[nn.Module, Batch], Tensor] | None = None, **hp: object) -> Session:
+    """The submission on a tiny model with one of every role (harness/check/tiny.py)."""
+    return begin(load_submission(ROOT / name), {**read_space(ROOT / name).point({}), **hp}, losses)
 
 
-class Net(nn.Module):
-    """One parameter of each treatment."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(8, 8)
-        self.norm = nn.LayerNorm(8)
-        self.head = nn.Linear(8, 1, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.norm(self.hidden(x)))[:, 0]
-
-
-ROLES = {"hidden.weight": "hidden", "hidden.bias": "bias", "norm.weight": "norm", "norm.bias": "bias", "head.weight": "head"}
-FACTS = WorkloadInfo("error", "minimize", 0.1, 60.0, 16, 100, "squared_error")
-
-
-def make(name: str, model: nn.Module, roles: dict[str, str], **hp: float) -> Submission:
-    folder = ROOT / "submissions" / name
-    point = read_space(folder).point(hp)
-    losses = lambda batch: (model(*batch.inputs) - batch.targets) ** 2  # noqa: E731
+def on_the_quadratic(name: str, **hp: object) -> Submission:
+    """The submission on the one weight w = (1, -2) of fixture Q."""
+    model = nn.Module()
+    model.w = nn.Parameter(torch.tensor([[1.0], [-2.0]], dtype=torch.float64))
     setting = SubmissionContext(
         model=model,
-        hp=SimpleNamespace(**point),
+        hp=SimpleNamespace(**read_space(ROOT / name).point({}) | hp),
         workload=FACTS,
-        roles=roles,
-        losses=losses,
+        roles={"w": "hidden"},
+        losses=lambda batch: (model.w[0] ** 2 + 10 * model.w[1] ** 2) / 2,
         generator=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),
         clock=lambda: 0.0,
     )
-    submission = load_submission(folder)(setting)
+    submission = load_submission(ROOT / name)(setting)
     submission.setup()
     return submission
 
 
-def small(name: str) -> Submission:
-    torch.manual_seed(0)
-    return make(name, Net(), ROLES)
+def hold_the_rate(submission: Submission) -> None:
+    submission.clip_norm = None
+    submission.schedule.rate = lambda t: 1.0
+    for group in submission.optimizer.param_groups:
+        group["lr"] = group["initial_lr"]
 
 
-def batch(number: int) -> Batch:
-    generator = torch.Generator().manual_seed(number)
-    x = torch.randn(16, 8, generator=generator)
-    return Batch(torch.arange(16), (x,), x.sum(dim=1))
+ONE = Batch(torch.zeros(1, dtype=torch.long), (), torch.zeros(1))
 
 
-def test_every_submission_is_in_the_table() -> None:
-    assert sorted(TABLE) == our_submissions()
-
-
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", NAMES)
 class TestSubmission:
-    def test_fixture_q(self, name: str) -> None:
-        model = nn.Module()
-        model.w = nn.Parameter(torch.tensor([[1.0], [-2.0]], dtype=torch.float64))
-        submission = make(name, model, {"w": "hidden"}, **TABLE[name].hp)
+    def test_follows_its_fixture(self, name: str) -> None:
+        wanted = fixture(name)
+        submission = on_the_quadratic(name, **wanted["hp"])
+        hold_the_rate(submission)
         for group in submission.optimizer.param_groups:
-            group["lr"] = TABLE[name].hp["learning_rate"]
-        for _ in range(10):
-            w = model.w.detach()
-            model.w.grad = torch.stack([w[0], 10 * w[1]])
-            submission.optimizer.step()
-        assert model.w.detach().flatten().tolist() == pytest.approx(TABLE[name].expected, abs=1e-6)
+            group.update(wanted.get("group", {}))
+        for attribute, value in wanted.get("optimizer", {}).items():
+            setattr(submission.optimizer, attribute, value)
+        for _ in range(wanted.get("steps", 10)):
+            submission.step(ONE)
+        w = submission.model.w
+        assert w.detach().flatten().tolist() == pytest.approx(wanted["expected"], abs=1e-6)
+        if "evaluated" in wanted:
+            with submission.eval_weights():
+                assert w.detach().flatten().tolist() == pytest.approx(wanted["evaluated"], abs=1e-6)
 
-    def test_state_goes_on_bit_equal_in_a_fresh_object(self, name: str, tmp_path: Path) -> None:
-        first = small(name)
-        for number in range(5):
-            first.step(batch(number))
-        torch.save({"submission": first.state_dict(), "model": first.model.state_dict()}, tmp_path / "state.pt")
-        state = torch.load(tmp_path / "state.pt", weights_only=True)
-        second = small(name)
-        second.model.load_state_dict(state["model"])
-        second.load_state_dict(state["submission"])
-        for number in range(5, 10):
-            first.step(batch(number))
-            second.step(batch(number))
-        for ours, theirs in zip(first.model.parameters(), second.model.parameters(), strict=True):
-            assert torch.equal(ours, theirs)
-
-    def test_loss_falls_and_every_parameter_moves(self, name: str) -> None:
-        submission = small(name)
-        before = [p.detach().clone() for p in submission.model.parameters()]
-        losses = []
-        for number in range(40):
-            losses.append(submission.losses(batch(number)).mean().item())
-            submission.step(batch(number))
-        assert sum(losses[-5:]) < sum(losses[:5])
-        assert all(not torch.equal(old, new) for old, new in zip(before, submission.model.parameters(), strict=True))
-
-    def test_zero_and_missing_gradients_give_no_nan(self, name: str) -> None:
-        submission = small(name)
-        for number, parameter in enumerate(submission.model.parameters()):
-            parameter.grad = torch.zeros_like(parameter) if number else None
-        submission.optimizer.step()
-        assert all(p.isfinite().all() for p in submission.model.parameters())
-
-    def test_evaluation_leaves_the_state_untouched(self, name: str) -> None:
-        submission = small(name)
-        submission.step(batch(0))
-        before = [p.detach().clone() for p in submission.model.parameters()]
-        rng = torch.get_rng_state(), random.getstate()
-        with submission.eval_weights():
-            pass
-        assert all(torch.equal(old, new) for old, new in zip(before, submission.model.parameters(), strict=True))
-        assert torch.equal(rng[0], torch.get_rng_state())
-        assert rng[1] == random.getstate()
+    def test_the_schedule_follows_its_formula_and_keeps_ratios(self, name: str) -> None:
+        submission, wanted = start(name).submission, fixture(name)["rates"]
+        assert {t: submission.schedule.rate(t) for t in wanted} == pytest.approx(wanted, abs=1e-6)
+        for _ in range(3):
+            submission.schedule.step()
+        for group in submission.optimizer.param_groups:
+            assert group["lr"] == pytest.approx(group["initial_lr"] * submission.schedule.rate(4))
 
     def test_is_done_soon_after_its_horizon(self, name: str) -> None:
-        submission = small(name)
-        steps = 0
-        while not submission.done() and steps < 200:
-            submission.step(batch(steps))
+        submission, steps = start(name).submission, 0
+        while not submission.done() and steps < 2 * submission.horizon:
+            submission.schedule.step()
             steps += 1
-        assert FACTS.step_hint <= steps <= 1.1 * FACTS.step_hint
+        if fixture(name).get("endless"):
+            assert not submission.done()
+        else:
+            assert submission.horizon <= steps <= 1.1 * submission.horizon
+
+    def test_the_loss_falls_and_every_parameter_moves(self, name: str) -> None:
+        session = start(name)
+        before, loss = session.weights(), session.loss()
+        session.advance(60)
+        with session.submission.eval_weights():
+            assert session.loss() < loss
+        assert all(not torch.equal(before[name], parameter) for name, parameter in session.model.named_parameters())
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+    def test_goes_on_bit_equal_in_a_fresh_object(self, name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+        fresh_model = rehearsal.fresh_model
+        monkeypatch.setattr(rehearsal, "fresh_model", lambda workload: fresh_model(workload).to(dtype))
+
+        def losses(model: nn.Module, batch: Batch) -> Tensor:
+            tokens, images = batch.inputs
+            return F.cross_entropy(model(tokens, images.to(dtype)).float(), batch.targets, reduction="none")
+
+        first = start(name, losses)
+        first.advance(5)
+        state, streams = rehearsal._through_a_file(submission_state(first.submission)), random_state()
+        second = start(name, losses)
+        copy_weights(first.model, second.model)
+        restore_submission(second.submission, state)
+        second.stream.load_state_dict(first.stream.state_dict())
+        for session in (first, second):
+            set_random_state(streams)
+            session.advance(5)
+        assert changed_weights(first.weights(), second.weights()) == []
+        assert {p.dtype for p in first.model.parameters()} == {dtype}
+        assert first.is_finite()
+
+    def test_an_evaluation_leaves_no_trace(self, name: str) -> None:
+        session = start(name)
+        for _ in range(2):  # before the first step, too
+            weights, state, streams = session.weights(), rehearsal.through_a_file(session.submission), random_state()
+            with session.submission.eval_weights():
+                assert session.is_finite()
+            session.model.train()
+            assert changed_weights(weights, session.weights()) == []
+            assert compare(state, everything(session.submission)) == []
+            assert torch.equal(streams["torch"], random_state()["torch"])
+            session.advance(3)
+
+    def test_every_tensor_is_in_one_group(self, name: str) -> None:
+        session = start(name)
+        grouped = [id(p) for group in session.submission.optimizer.param_groups for p in group["params"]]
+        assert sorted(grouped) == sorted(map(id, session.model.parameters()))
+
+    @pytest.mark.parametrize("losses", [rehearsal._zero, rehearsal._only_the_head], ids=["zero", "missing"])
+    def test_zero_and_missing_gradients_give_no_nan(self, name: str, losses: Callable[[nn.Module, Batch], Tensor]) -> None:
+        session = start(name, losses)
+        session.advance(3)
+        assert session.is_finite()
+
+    def test_all_corners_of_the_space_can_be_built(self, name: str) -> None:
+        axes = read_space(ROOT / name).axes
+        ends = [axis.values or (axis.accept(axis.low, ""), axis.accept(axis.high, "")) for axis in axes]
+        for values in itertools.islice(itertools.product(*ends), 64):
+            start(name, **dict(zip((axis.name for axis in axes), values, strict=True)))
+
+    def test_prints_nothing(self, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+        session = start(name)
+        session.advance(2)
+        session.evaluate()
+        assert capfd.readouterr() == ("", "")
 
     def test_the_folder_is_complete_and_short(self, name: str) -> None:
-        folder = ROOT / "submissions" / name
-        assert (folder / "README.md").read_text().startswith(f"# {name}\n")
-        assert code_lines((folder / "submission.py").read_text()) <= CODE_LINES
+        assert (ROOT / name / "README.md").read_text().startswith(f"# {name}\n")
+        assert lines_of(ROOT / name / "submission.py") <= MAX_LINES
 
 
-def code_lines(source: str) -> int:
-    """Lines that are neither blank nor comment nor docstring."""
-    documentation: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
-            documentation |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    lines = enumerate(source.splitlines(), 1)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in documentation for number, line in lines)
+def lines_of(path: Path) -> int:
+    return code_lines(parse(path.name, path.read_text()))
 
 
-def test_nadamw_differs_from_torch_nadam_and_without_momentum_is_adamw() -> None:
-    def run(optimizer_of: object) -> torch.Tensor:
-        w = nn.Parameter(torch.tensor([[1.0], [-2.0]], dtype=torch.float64))
-        optimizer = optimizer_of([w])
-        for _ in range(10):
-            w.grad = torch.stack([w.detach()[0], 10 * w.detach()[1]])
-            optimizer.step()
-        return w.detach()
-
-    nadamw = load_submission(ROOT / "submissions" / "nadamw").setup.__globals__["NAdamW"]
-    ours = run(lambda p: nadamw(p, 0.3, (0.9, 0.99), weight_decay=0.1, fused=True))
-    theirs = run(lambda p: torch.optim.NAdam(p, 0.3, (0.9, 0.99), weight_decay=0.1, decoupled_weight_decay=True))
-    assert theirs.flatten().tolist() == pytest.approx((-0.077030, -0.078866), abs=1e-6)
-    assert not torch.allclose(ours, theirs, atol=1e-3)
-    plain = run(lambda p: nadamw(p, 0.3, (0.0, 0.99), weight_decay=0.1, fused=True))
-    assert torch.allclose(plain, run(lambda p: torch.optim.AdamW(p, 0.3, (0.0, 0.99), weight_decay=0.1)))
+def test_most_submissions_are_short() -> None:
+    assert statistics.median(lines_of(ROOT / name / "submission.py") for name in NAMES) <= MEDIAN_LINES
 
 
-def test_heavy_ball_without_momentum_is_plain_sgd() -> None:
-    w = nn.Parameter(torch.tensor([[1.0], [-2.0]], dtype=torch.float64))
-    model = nn.Module()
-    model.w = w
-    submission = make("sgd_heavy_ball", model, {"w": "hidden"}, learning_rate=0.01, momentum=0.0, weight_decay=0.1)
-    submission.optimizer.param_groups[0]["lr"] = 0.01
-    expected = w.detach().clone()
-    for _ in range(10):
-        gradient = torch.stack([expected[0], 10 * expected[1]])
-        w.grad = gradient.clone()
-        expected = expected - 0.01 * (gradient + 0.1 * expected)
-        submission.optimizer.step()
-    assert torch.allclose(w.detach(), expected, rtol=0, atol=1e-12)
+def test_every_shared_module_is_used_by_several() -> None:
+    code = {path: path.read_text() for path in ROOT.glob("*/*.py")}
+    for module in (ROOT / "common").glob("*.py"):
+        name = f"submissions.common.{module.stem}"
+        assert sum(f"from {name} import" in text for path, text in code.items()) >= 2, name
+
+
+def test_the_extra_roster_has_what_our_submissions_declare() -> None:
+    extra = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]["roster"]
+    wanted = {str(requirement) for name in NAMES for requirement in declared(ROOT / name)}
+    assert {str(Requirement(line)) for line in extra} == wanted

@@ -366,7 +366,12 @@ def test_what_a_submission_declares_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("not a name", r"requirements.txt:1: 'not a name' is no requirement"), ("nothing-like-it", "is not installed")]
+    ("line", "words"),
+    [
+        ("not a name", r"requirements.txt:1: 'not a name' is no requirement"),
+        ("nothing-like-it", "is not installed"),
+        ("pytest==1.0", r"requirements.txt:1: pytest==1.0 is declared, and .* is installed: install it with pip install 'pytest==1.0'"),
+    ],
 )
 def test_a_wrong_requirement_is_told(tmp_path: Path, line: str, words: str) -> None:
     (tmp_path / "requirements.txt").write_text(line)
