@@ -1,4 +1,6 @@
-# make race: the environment, then a board over the four cpu workloads.  make test: the environment, then the tests.
+# make race: the environment, then a board over the four cpu workloads. It ranks on the referee's seconds and says so; WORKERS trials run at
+# a time, which lengthens them, so that the board has each score in steps and CPU seconds too (docs/scoring.md).
+# make test: the environment, then the tests.
 PYTHON ?= python3
 BIN := .venv/bin
 RACE ?= results/race
