@@ -44,11 +44,12 @@ def check_hyperparameters(space: SearchSpace, sources: Sequence[Source], own: Co
             name = source.dotted(node) if isinstance(node, ast.Attribute | ast.Name) else None
             if name == "self.hp" and id(node) not in owners and not isinstance(node, ast.Name):
                 whole = True  # vars(self.hp), hp = self.hp: no telling what is read
-            if name and name.startswith("self.hp.") and name.count(".") == 2 and isinstance(node, ast.Attribute):
-                if name[8:] not in used | known and source.file in own:
-                    what = f"reads self.hp.{name[8:]}, which space.yaml does not have"
-                    yield source.finding("error", node, what, f"add it there{suggest(name[8:], known)}")
-                used.add(name[8:])
+            owner, _, read = (name or "").partition(".hp.")
+            if owner and read and "." not in owner + read and isinstance(node, ast.Attribute):
+                if owner == "self" and read not in used | known and source.file in own:
+                    what = f"reads self.hp.{read}, which space.yaml does not have"
+                    yield source.finding("error", node, what, f"add it there{suggest(read, known)}")
+                used.add(read)
     for name in sorted(known - used) if not whole else []:
         yield Finding("warning", "space.yaml", 0, f"{name} is never read by the code", "tuning it would waste trials: remove it")
 

@@ -20,7 +20,7 @@ class AdamWNoiseScale(Submission):
         self.optimizer = adamw(self)
         self.schedule = warmup_then_linear(self.optimizer, self.hp.warmup, self.horizon)
         self.batch, self.examples, self.steps = self.workload.reference_batch, 0, 0
-        self.noise, self.signal = (torch.zeros((), device=self.device) for _ in range(2))
+        self.noise, self.power = (torch.zeros((), device=self.device) for _ in range(2))
 
     def select(self, stream):
         return stream.next(self.batch)
@@ -35,8 +35,8 @@ class AdamWNoiseScale(Submission):
         whole = torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm or float("inf"))
         if middle:
             whole_batch = len(batch) * self.world_size
-            signal, noise = signal_and_noise(half.float(), whole.float(), middle * self.world_size, whole_batch)
-            self.signal.lerp_(signal, 1 - MEMORY)
+            power, noise = power_and_noise(half.float(), whole.float(), middle * self.world_size, whole_batch)
+            self.power.lerp_(power, 1 - MEMORY)
             self.noise.lerp_(noise, 1 - MEMORY)
         self.optimizer.step()
         self.steps += 1
@@ -48,18 +48,18 @@ class AdamWNoiseScale(Submission):
 
     def choose_batch(self):
         """Sets batch and rates."""
-        signal, noise, reference = self.signal.item(), self.noise.item(), self.workload.reference_batch
-        if signal <= 0 or noise <= 0:
+        power, noise, reference = self.power.item(), self.noise.item(), self.workload.reference_batch
+        if power <= 0 or noise <= 0:
             return
-        wanted = 2 ** round(math.log2(self.hp.kappa * noise / signal / reference))
+        wanted = 2 ** round(math.log2(self.hp.kappa * noise / power / reference))
         self.batch = max(self.world_size, round(min(max(wanted, SMALLEST), LARGEST) * reference))
         for group in self.optimizer.param_groups:
             group["initial_lr"] = self.hp.learning_rate * (self.batch / reference) ** 0.5
 
 
-def signal_and_noise(small_norm, large_norm, small, large):
+def power_and_noise(small_norm, large_norm, small, large):
     """Returns estimates of |G|^2 and tr(Sigma) from the norms of the mean gradients of two batches; sizes must differ."""
     if small == large:
         raise ValueError("the noise cannot be told from two batches of one size")
-    signal = (large * large_norm**2 - small * small_norm**2) / (large - small)
-    return signal, (small_norm**2 - large_norm**2) / (1 / small - 1 / large)
+    power = (large * large_norm**2 - small * small_norm**2) / (large - small)
+    return power, (small_norm**2 - large_norm**2) / (1 / small - 1 / large)

@@ -8,6 +8,6 @@ def adamw(submission, rate_factor=1.0):
 
     w <- w (1 - lr wd) - lr m_hat / (sqrt(v_hat) + 1e-8); no decay on norm gains, biases and scalars.
     """
-    hp = submission.hp
-    groups = submission.decay_groups(hp.weight_decay)
-    return torch.optim.AdamW(groups, rate_factor * hp.learning_rate, (hp.beta1, hp.beta2), fused=True)
+    groups = submission.decay_groups(submission.hp.weight_decay)
+    betas = (submission.hp.beta1, submission.hp.beta2)
+    return torch.optim.AdamW(groups, rate_factor * submission.hp.learning_rate, betas, fused=True)

@@ -106,6 +106,14 @@ def test_what_is_declared_may_be_imported(tmp_path: Path) -> None:
     assert not [finding for finding in lint(tmp_path) if "imports" in finding.what]
 
 
+def test_hyperparameters_that_a_shared_module_reads_are_read(tmp_path: Path) -> None:
+    code = "from submissions.common.adamw import adamw\nclass Mine:\n    def setup(self):\n        adamw(self)\n"
+    (tmp_path / "submission.py").write_text(code)
+    names = ("learning_rate", "weight_decay", "beta1", "beta2", "other")
+    (tmp_path / "space.yaml").write_text("".join(f"{name}: {{scale: linear, min: 0, max: 1, default: 0}}\n" for name in names))
+    assert [finding.what for finding in lint(tmp_path) if finding.file == "space.yaml"] == ["other is never read by the code"]
+
+
 def test_check_tells_of_another_version_with_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "submission.py").write_text("")
     (tmp_path / "requirements.txt").write_text("numpy==0.1\n")

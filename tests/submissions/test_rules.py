@@ -323,16 +323,16 @@ def test_the_noise_scale_of_gaussian_gradients_is_known() -> None:
     mean, deviation, small, large, rounds = torch.full((50,), 0.3), 1.5, 16, 32, 20_000
     noise = torch.randn(rounds, 2, 50, generator=generator) * deviation / small**0.5
     halves = mean + noise
-    signal, trace = module.signal_and_noise(halves[:, 0].norm(dim=1), halves.mean(1).norm(dim=1), small, large)
-    assert trace.mean() / signal.mean() == pytest.approx(50 * deviation**2 / mean.square().sum().item(), rel=0.05)
+    power, trace = module.power_and_noise(halves[:, 0].norm(dim=1), halves.mean(1).norm(dim=1), small, large)
+    assert trace.mean() / power.mean() == pytest.approx(50 * deviation**2 / mean.square().sum().item(), rel=0.05)
     with pytest.raises(ValueError, match="two batches of one size"):
-        module.signal_and_noise(1.0, 1.0, 16, 16)
+        module.power_and_noise(1.0, 1.0, 16, 16)
 
 
 def test_the_batch_follows_the_noise() -> None:
     session = start("adamw_noise_scale")
     submission = session.submission
-    submission.signal, submission.noise = torch.tensor(1.0), torch.tensor(70.0)
+    submission.power, submission.noise = torch.tensor(1.0), torch.tensor(70.0)
     submission.choose_batch()
     assert submission.batch == 64
     assert submission.optimizer.param_groups[0]["initial_lr"] == 2 * submission.hp.learning_rate
