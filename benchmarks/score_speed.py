@@ -15,13 +15,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from harness.ledger.campaign import write_campaign
 
+from harness.ledger.plan import Plan, PlannedSubmission, write_plan
 from harness.ledger.signature import contents_of, sign, write_signature
+from harness.project.rulesets import Ruleset
+from tests.score.builders import WORKLOAD, record
 
 ROOT = Path(__file__).resolve().parents[1]
 REDUCED = ROOT / "tests" / "data" / "algoperf_v05"
@@ -46,37 +49,27 @@ def make_ledger(root: Path, trials: int) -> None:
 
     With a plan, and signed.
     """
-    submissions = -(-trials // 180)
-    points = [{"learning_rate": 0.001 + i / 1e5, "weight_decay": 0.1 * i, "warmup": 0.05} for i in range(15)]
-    finish = {"tier": "cpu", "version": 1, "metric": "loss", "direction": "minimize", "target": 1.85, "variant_of": None}
-    plan = {"campaign": "x", "ruleset": {"name": "external", "trials": 5}, "studies": 3}
-    plan |= {"workloads": [{"name": f"w{w:02}", **finish} for w in range(12)]}
-    plan |= {"submissions": [{"name": f"entry_{s:03}", "source_hash": f"{s:064}", "points": points} for s in range(submissions)]}
-    root.mkdir(parents=True)
-    write_campaign(root, plan)
+    names = [f"entry_{number:03}" for number in range(-(-trials // 180))]
+    points = tuple({"learning_rate": 0.001 + i / 1e5, "weight_decay": 0.1 * i, "warmup": 0.05} for i in range(15))
+    plan = Plan(
+        seed=1,
+        ruleset=Ruleset("external", 3, 5, 1.0, "search"),
+        evaluation_period=0.025,
+        sandbox="bwrap",
+        studies=3,
+        workloads=tuple(replace(WORKLOAD, name=f"w{number:02}") for number in range(12)),
+        submissions=tuple(PlannedSubmission(name=name, path="", source_hash=f"hash of {name}", points=points) for name in names),
+    )
+    write_plan(root, plan)
     records: dict[str, str] = {}
-    for i in range(submissions * 180):
-        trial, study, w, s = i % 5 + 1, i // 5 % 3 + 1, i // 15 % 12, i // 180
-        reached = (i * 7919) % 10 >= 3
-        time = 100.0 + s + 10 * trial + (i * 104729) % 97
-        row = {"evaluation": 20, "step": 2000 + s, "examples": 32000, "time_s": time, "cpu_time_s": 2 * time, "valid_metric": 1.8}
-        row |= {"valid_loss": 1.8, "test_metric": 1.9, "startup_s": 1.0, "checkpoint_s": 1.0, "evaluation_s": 4.0, "frozen_cpu_s": 0.1}
-        row |= {"wall_s": time, "host_memory_bytes": 10**9, "device_memory_bytes": 0}
-        record = {"schema": 2, "campaign": "x", "submission": f"entry_{s:03}", "source_hash": f"{s:064}", "workload": f"w{w:02}/cpu"}
-        record |= {"workload_version": 1, "metric": "loss", "direction": "minimize", "target": 1.85, "ruleset": "external"}
-        record |= {"budget_s": 180.0, "evaluate_every": 320, "study": study, "trial": trial, "seed": i, "hp": {"learning_rate": 0.001}}
-        record |= {"verdict": "reached" if reached else "missed", "reason": "", "reached": row if reached else None, "last": row}
-        record |= {"best_metric": 1.84, "time_s": time, "cpu_time_s": 2 * time, "steps": 2000, "wall_s": time, "startup_s": 1.0}
-        record |= {"evaluation_s": 4.0, "checkpoint_s": 1.0, "frozen_cpu_s": 0.1, "host_memory_bytes": 10**9, "device_memory_bytes": 0}
-        record |= {"segments": [{"host": "a", "started_at": "2026-01-01T00:00:00Z", "first_evaluation": 0, "time_s": time}]}
-        record |= {"sandbox": "bwrap", "hardware": "cpu", "versions": {"finishline": "0.1.0", "torch": "2.13.0"}, "weights_sha256": None}
-        record |= {"variant_of": None, "salt": None, "cpu_clock": "cgroup", "spec_sha256": "0" * 64, "chain": "0" * 64}
-        place = f"entry_{s:03}/w{w:02}-cpu/study_{study}/trial_{trial}"
-        folder = root / place
+    for i, key in enumerate(plan.trials()):
+        time_s = 100.0 + 10 * key.trial + (i * 104729) % 97 if (i * 7919) % 10 >= 3 else None
+        content = record(*key, time_s, campaign=plan.campaign, ruleset="external", seed=i, hp={"learning_rate": 0.001})
+        text = json.dumps(content, indent=1).encode()
+        folder = key.folder(root)
         folder.mkdir(parents=True)
-        text = json.dumps(record, indent=1)
-        (folder / "record.json").write_text(text)
-        records[place] = sha256(text.encode()).hexdigest()
+        (folder / "record.json").write_bytes(text)
+        records[key.place] = sha256(text).hexdigest()
     write_signature(root, sign(contents_of(root, records), Ed25519PrivateKey.generate()))
 
 

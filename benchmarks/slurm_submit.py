@@ -28,7 +28,7 @@ def main() -> None:
         write_toy(root)
         small = plan(World(root, root))
         points = small.submissions[0].points
-        submissions = tuple(PlannedSubmission(f"s{i}", "/nowhere", "0", points) for i in range(100))
+        submissions = tuple(PlannedSubmission(name=f"s{i}", path="/nowhere", source_hash="0", points=points) for i in range(100))
         workloads = tuple(replace(small.workloads[0], tier=f"t{i}") for i in range(12))
         large = replace(small, submissions=submissions, workloads=workloads, ruleset=EXTERNAL)
         ledger, launcher = root / "ledger", Slurm(extra=(("hold", True),))

@@ -3,7 +3,6 @@
 .venv/bin/python -m benchmarks.status_speed
 """
 
-import json
 import tempfile
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ from harness.ledger.plan import PlannedSubmission, read_plan, write_plan
 from harness.project.project import Project
 from tests.campaign.test_plan import EXTERNAL, plan
 from tests.conftest import World, write_toy
+from tests.score.builders import write_trial
 
 
 def main() -> None:
@@ -25,19 +25,15 @@ def main() -> None:
         world = World(root, root)
         small = plan(world)
         points = small.submissions[0].points
-        submissions = tuple(PlannedSubmission(f"s{i}", "/nowhere", "0", points) for i in range(100))
+        submissions = tuple(PlannedSubmission(name=f"s{i}", path="/nowhere", source_hash="0", points=points) for i in range(100))
         workloads = tuple(replace(small.workloads[0], tier=f"t{i}") for i in range(12))
         large = replace(small, submissions=submissions, workloads=workloads, ruleset=EXTERNAL)
         started = time.perf_counter()
         trials = list(specs(large, Project(root)))
         write_plan(root / "ledger", large)
         print(f"plan of {len(trials)} trials: {time.perf_counter() - started:.2f} s")
-        padding = {f"field_{i}": 0.123456789 for i in range(80)}
-        record = json.dumps({"verdict": "reached", "reason": "why", "time_s": 1.0, "wall_s": 2.0, **padding})
         for spec in trials:
-            folder = spec.folder(root / "ledger")
-            folder.mkdir(parents=True)
-            (folder / "record.json").write_text(record)
+            write_trial(root / "ledger", *spec.key, 1.0)
         started = time.perf_counter()
         read = read_plan(root / "ledger")
         assert read is not None
