@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.check import rehearsal
 from harness.check.lint import lint
+from harness.check.rehearsal import begin
 from harness.cli import PROJECT
 from harness.errors import UserError
 from harness.project.plugins import load_submission
 from harness.project.project import Project
 from harness.project.rulesets import Ruleset
 from harness.project.shared import shared_files
+from harness.trial.read_back import copy_weights, restore_submission, submission_state
 from harness.trial.referee import run_trial
 from harness.trial.source import copy_folder, files, hash_folder, weigh_folder
 from tests.conftest import Silent, World
@@ -26,6 +29,21 @@ from .helper import rate
 class Mine(Submission):
     def setup(self):
         self.optimizer = NAdamW(self.model.parameters(), rate(self), fused=True)
+"""
+
+COUNTING = """
+import torch
+from harness.submission import Submission
+from .helper import count
+
+class Counting(Submission):
+    def setup(self):
+        self.optimizer = torch.optim.SGD(self.model.parameters(), self.hp.learning_rate)
+        self.counted = 0
+
+    def step(self, batch):
+        self.counted = count()
+        super().step(batch)
 """
 
 
@@ -74,6 +92,20 @@ def test_two_loads_do_not_share_globals(world: World) -> None:
     first, second = (sys.modules[load_submission(folder).__module__] for _ in range(2))
     assert first.rate is not second.rate
     assert first.NAdamW is not second.NAdamW
+
+
+def test_state_in_a_helper_goes_on(world: World) -> None:
+    folder = world.submission(COUNTING, "counting")
+    (folder / "helper.py").write_text("COUNT = []\n\ndef count():\n    COUNT.append(1)\n    return len(COUNT)\n")
+    first = begin(load_submission(folder), {"learning_rate": 0.02})
+    first.advance(5)
+    state = rehearsal._through_a_file(submission_state(first.submission))
+    second = begin(load_submission(folder), {"learning_rate": 0.02})
+    copy_weights(first.model, second.model)
+    restore_submission(second.submission, state)
+    for session in (first, second):
+        session.advance(2)
+        assert session.submission.counted == 7
 
 
 def test_imports_are_followed_however_they_are_written(world: World) -> None:
