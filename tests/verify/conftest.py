@@ -47,7 +47,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wo
     for name, code in (("quick", SGD), ("averaged", AVERAGED), ("slow", SLOW), ("crashes", CRASHES)):
         world.submission(code, name)
     launch = ["launch", "workloads=[toy/cpu]", f"out={root / 'ledger'}", "studies=1"]
-    evaluated = Display.evaluated
+    evaluated = Display.on_evaluation
 
     def interrupt(self: Display, row: object) -> None:
         evaluated(self, row)
@@ -58,7 +58,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wo
         patch.setenv("FINISHLINE_CACHE", str(cache))
         patch.setattr("harness.commands.launch.check_importable", lambda *_: None)
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(Display, "evaluated", interrupt)
+            inner.setattr(Display, "on_evaluation", interrupt)
             assert main([*launch, "submissions=[averaged]"], root) == 130
         assert main([*launch, "submissions=[averaged,quick,slow,crashes]"], root) == 0
         yield world
