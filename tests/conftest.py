@@ -91,6 +91,11 @@ class SGD(Submission):
 """
 
 
+def last_of_each(*words: str) -> list[str]:
+    """The words of a command line without those options that are given again later, which the command line itself refuses."""
+    return list({word.partition("=")[0]: word for word in words}.values())
+
+
 class Silent(TrialCallback):
     """A watcher that keeps what it is told."""
 

@@ -11,7 +11,7 @@ from harness.data import data_folder
 from harness.ledger.record import read_record
 from harness.project.project import Project
 from harness.salt import commitment, keep_salt
-from tests.conftest import TOY_WORKLOAD, World
+from tests.conftest import TOY_WORKLOAD, World, last_of_each
 from tests.test_cli import project
 
 __all__ = ["project"]
@@ -46,7 +46,8 @@ def salted(project: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def launch(salted: World, *more: str) -> int:
-    return main(["launch", "submissions=[quick]", "workloads=[toy/cpu]", "studies=1", "out=ledger", *more], salted.root)
+    words = last_of_each("submissions=[quick]", "workloads=[toy/cpu]", "studies=1", "out=ledger", *more)
+    return main(["launch", *words], salted.root)
 
 
 def spec_of(ledger: Path) -> dict:
@@ -65,7 +66,7 @@ def test_a_campaign_commits_to_its_salt_and_keeps_to_it(salted: World, capsys: p
     ]
     assert launch(salted, "studies=2") == 0  # what is not said stays
     assert {json.loads(path.read_text())["salt"] for path in ledger.rglob("spec.json")} == {commitment(SALT)}
-    assert launch(salted, "salt=other") == 2
+    assert launch(salted, "studies=2", "salt=other") == 2
     assert "the campaign there has another salt: choose another out=" in capsys.readouterr().err
 
 

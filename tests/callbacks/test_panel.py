@@ -6,8 +6,8 @@ import sys
 from dataclasses import fields
 
 import pytest
-from rich.console import Console
 
+from harness.base.output import new_console
 from harness.callbacks.panel import Panel, Relayed
 from harness.ledger.rows import Row
 from tests.conftest import World
@@ -22,7 +22,7 @@ print(json.dumps({"ended": ["a on toy/cpu, study 1: ", "reached", "after 7 steps
 
 
 def shown(terminal: bool) -> str:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
+    console = new_console(file=io.StringIO(), force_terminal=terminal, width=100)
     with Panel(console, total=12, done=3) as panel:
         for number in range(2):
             command = [sys.executable, "-c", SAYS]
@@ -42,7 +42,7 @@ def test_every_worker_is_shown(terminal: bool, capsys: pytest.CaptureFixture[str
 
 
 def test_a_worker_says_how_far_its_trial_is(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    display = Relayed(Console())
+    display = Relayed(new_console())
     display.on_start(world.spec())
     display._shown_s = 0.0
     now = dict.fromkeys((field.name for field in fields(Row)), 0)

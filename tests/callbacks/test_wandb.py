@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from rich.console import Console
 
 from benchmarks.kill import is_runner, toy_spec, words_of
+from harness.base.output import new_console
 from harness.callbacks.callback_list import CallbackList, with_callbacks
 from harness.callbacks.display import Display
 from harness.callbacks.wandb import WandbCallback, has_key, run_id
@@ -220,7 +220,7 @@ def test_the_warning_is_one_line_as_it_was_said(world: World, tmp_path: Path) ->
     folder.mkdir(parents=True)
     (folder / "wandb").write_text("in the way")
     told = StringIO()
-    console = Console(file=told, width=20)
+    console = new_console(file=told, width=20)
     with with_callbacks(Display(console), "wandb", tmp_path / "[/led]ger", console) as callback:
         callback.on_start(spec)
     (line,) = [line for line in told.getvalue().splitlines() if line.startswith("wandb")]

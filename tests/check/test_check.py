@@ -31,7 +31,16 @@ def mine(world: World) -> World:
     return world
 
 
+SCHEDULED = """
+def setup(self):
+    super().setup()
+    self.schedule = warmup_then_linear(self.optimizer, 0.05, self.horizon)
+"""
+
+
 def test_nothing_found(mine: World, capfd: pytest.CaptureFixture[str]) -> None:
+    text = submission(mine, SCHEDULED) / "submission.py"
+    text.write_text("from harness.schedules import warmup_then_linear\n" + text.read_text())
     assert main(["check", str(mine.root / "submissions" / "mine"), "hp.learning_rate=1e-3"], mine.root) == 0
     size, found = capfd.readouterr().out.splitlines()
     assert re.fullmatch(r"mine: \d{3} of the 16384 bytes that ruleset self allows \(tar \| xz -9\)", size)
@@ -58,7 +67,7 @@ def test_lint_and_trial_run_are_told_together(mine: World, capfd: pytest.Capture
 def test_a_look_breaks_no_rule(mine: World, capfd: pytest.CaptureFixture[str]) -> None:
     submission(mine, "def step(self, batch):\n    print(batch)\n    super().step(batch)")
     assert main(["check", "mine"], mine.root) == 0
-    assert capfd.readouterr().out.splitlines()[-1] == "mine: 0 errors, 1 to look at"
+    assert capfd.readouterr().out.splitlines()[-1] == "mine: 0 errors, 2 to look at"  # print, and the learning rate that never moves
 
 
 def test_a_submission_that_ends_its_process_is_told(mine: World, capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from harness.project.project import Project
 from tests.conftest import SGD, World, import_submissions_here
 from tests.test_cli import SLOW, WORKLOAD
 
-CALIBRATE = "calibrate name=mine submission=quick out=runs"
+CALIBRATE = "calibrate name=mine submission=quick out=runs sandbox=none"
 
 
 @pytest.fixture
@@ -24,8 +24,6 @@ def project(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     configs = world.root / "configs"
     (configs / "workload" / "toy").mkdir(parents=True)
     (configs / "workload" / "toy" / "cpu.yaml").write_text(WORKLOAD)
-    calibrate = (PROJECT / "configs" / "calibrate.yaml").read_text()
-    (configs / "calibrate.yaml").write_text(calibrate.replace("sandbox: auto", "sandbox: none"))
     import_submissions_here(monkeypatch)
     world.submission(SGD, "quick")
     world.submission(SLOW, "slow")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from tests.conftest import World
+from tests.conftest import World, last_of_each
 from tests.test_cli import project
 
 __all__ = ["project"]
@@ -44,7 +44,7 @@ def board(root: Path, ledger: str) -> list[tuple[str, ...]]:
 
 
 def launch(racers: World, *more: str) -> int:
-    return main([*LAUNCH, *more], racers.root)
+    return main(last_of_each(*LAUNCH, *more), racers.root)
 
 
 def test_the_board_is_the_same_with_racing_and_without(racers: World) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from harness.cli import main
 from harness.launch import cluster
-from tests.conftest import SGD, World, write_toy
+from tests.conftest import SGD, World, last_of_each, write_toy
 from tests.slurm.toy import WAITS, write_project
 
 NEEDED = "FINISHLINE_NEEDS_SLURM"
@@ -80,7 +80,7 @@ def launch(project: World) -> Callable[..., int]:
     small = ["launcher=slurm", "launcher.partition=main", "launcher.cpus=1", "launcher.memory_gb=0.5"]
 
     def run(*more: str) -> int:
-        return main([*words, *small, *more], project.root)
+        return main(last_of_each(*words, *small, *more), project.root)
 
     return run
 

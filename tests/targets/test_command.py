@@ -211,6 +211,6 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(
 
 
 def test_the_standard_algorithms_are_there() -> None:
-    from harness.commands.targets import STANDARD
+    from harness.commands.options import STANDARD
 
     assert set(STANDARD) <= set(Project(PROJECT).submission_names())
