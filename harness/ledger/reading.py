@@ -6,6 +6,7 @@ and the reason, in the same words whoever asks.
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,12 +62,17 @@ def decode(content: bytes, kind: type[T], path: Path | str) -> T:
 
 def convert(values: Mapping[str, Any], kind: type[T], path: Path | str) -> T:
     """Returns a dataclass made from plain values that were read from `path`; raises UserError as `decode` does."""
-    if unknown := values.keys() - {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+    if unknown := values.keys() - _names(kind):  # type: ignore[arg-type]
         raise damaged(path, f"unknown field {min(unknown)}")
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise damaged(path, str(error)) from None
+
+
+@cache
+def _names(kind: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))
 
 
 def damaged(path: Path | str, why: str) -> UserError:

@@ -148,12 +148,14 @@ def _trial(record: Record) -> Trial:
         sandbox=record.sandbox,
         speed_deviation=max((segment.speed_deviation or 0.0 for segment in record.segments), key=abs, default=0.0),
         cpu_clock=record.cpu_clock,
+        overlap_s=0.0,
+        wall_s=machine_s(record),
     )
 
 
 def _with_overlaps(found: list[_Found]) -> Iterator[Trial]:
     for item, overlap_s in zip(found, overlaps_s([item.record for item in found]), strict=True):
-        yield replace(item.trial, overlap_s=overlap_s, wall_s=machine_s(item.record))
+        yield item.trial if overlap_s == item.trial.overlap_s else replace(item.trial, overlap_s=overlap_s)
 
 
 def _versions(record: Record) -> str:
