@@ -8,7 +8,7 @@ from typing import get_args
 
 from harness.errors import UserError
 from harness.ledger.lock import holder_of
-from harness.ledger.paths import TrialKey
+from harness.ledger.paths import TrialKey, record_path
 from harness.ledger.plan import Plan
 from harness.ledger.reading import read_bytes
 from harness.ledger.record import Verdict, decode_record, meaning
@@ -78,7 +78,7 @@ def trial_states(plan: Plan, ledger: Path) -> list[TrialState]:
 
 
 def _trial_state(ledger: Path, key: TrialKey) -> TrialState:
-    path = key.record(str(ledger))
+    path = record_path(ledger, key.place)
     try:
         content = read_bytes(path)
         record = None if content is None else decode_record(content, path)

@@ -3,10 +3,9 @@
 import os
 import platform
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -31,10 +30,6 @@ class Machine:
         """Processor and number of cores, accelerator and number of these."""
         devices = f"{self.accelerator} x{self.accelerators}" if self.accelerators else "cpu"
         return f"{self.processor} x{self.cores}, {devices}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the content of environment.json."""
-        return {"fingerprint": self.fingerprint, **asdict(self)}
 
 
 def this_machine() -> Machine:

@@ -7,7 +7,7 @@ from math import isnan, nan
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.ledger.paths import TrialKey, TrialPaths
+from harness.ledger.paths import TrialKey, TrialPaths, record_path
 from harness.ledger.plan import read_plan
 from harness.ledger.reading import read_bytes, read_json
 from harness.ledger.record import Record, decode_record
@@ -112,7 +112,7 @@ def _must_be_new(trial: Trial, folder: str, seen: dict[TrialKey, str]) -> None:
 
 
 def _read_record(ledger: str, place: str) -> _Found | None:
-    path = f"{ledger}/{place}/record.json"
+    path = record_path(ledger, place)
     content = read_bytes(path)
     if content is None:
         return None
